@@ -1,0 +1,81 @@
+// Package state keeps revisions, and what relay nodes report.
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// Store is where revisions live. All methods may be called at the same time from
+// several processes.
+type Store interface {
+	// Current gives the newest revision, nil if there is none.
+	Current(ctx context.Context) (*revision.Revision, error)
+	// At gives the revision with that serial, ErrNone if there is none.
+	At(ctx context.Context, serial uint64) (*revision.Revision, error)
+	// Put makes r current. It is ErrStale unless the current revision is r's parent.
+	Put(ctx context.Context, r *revision.Revision) error
+	// Lock excludes other applies until unlock is called or the process ends. It
+	// waits up to timeout and then gives *LockedError.
+	Lock(ctx context.Context, who Info, timeout time.Duration) (unlock func() error, err error)
+	// Watch sends the hash of the current revision, now and whenever it changes,
+	// until ctx ends, and closes the channel then.
+	Watch(ctx context.Context) (<-chan revision.Hash, error)
+	// Report records what a node says of itself, in place of what it said before.
+	Report(ctx context.Context, n Node) error
+	// Nodes lists the last reports, sorted by name.
+	Nodes(ctx context.Context) ([]Node, error)
+}
+
+// Errors of a Store.
+var (
+	ErrStale = errors.New("another revision has been applied in the meantime")
+	ErrNone  = errors.New("there is no such revision")
+)
+
+// Info says who holds a lock.
+type Info struct {
+	Who       string    `json:"who"` // user@host
+	PID       int       `json:"pid"`
+	Operation string    `json:"operation"` // "apply"
+	Since     time.Time `json:"since"`
+}
+
+// LockedError says who holds the lock.
+type LockedError struct{ Holder Info }
+
+func (e *LockedError) Error() string {
+	if e.Holder.Who == "" {
+		return "the state is locked by another process"
+	}
+	return fmt.Sprintf("the state is locked by %s (process %d, %s, since %s)",
+		e.Holder.Who, e.Holder.PID, e.Holder.Operation, e.Holder.Since.UTC().Format(time.RFC3339))
+}
+
+// Stale is the age, in time, at which a report no longer says that a node lives.
+const Stale = 15 * time.Second
+
+// Node is what a relay node says of itself, every five seconds and at each
+// change.
+type Node struct {
+	Name      string        `json:"name"` // host name, and the relay's address
+	Relay     string        `json:"relay"`
+	PID       int           `json:"pid"`
+	Revision  revision.Hash `json:"revision"` // what it runs
+	Serial    uint64        `json:"serial"`
+	Since     time.Time     `json:"since"` // when it began to run that
+	Listeners []string      `json:"listeners"`
+	Queue     int           `json:"queue"` // messages
+	Oldest    time.Time     `json:"oldest,omitzero"`
+	Refused   revision.Hash `json:"refused,omitempty"` // the revision that failed to load
+	LastError string        `json:"last_error,omitempty"`
+	At        time.Time     `json:"at"`                // when it said so
+	Stopped   bool          `json:"stopped,omitempty"` // it said goodbye
+}
+
+// Live reports whether the node spoke lately.
+func (n Node) Live(now time.Time) bool { return !n.Stopped && now.Sub(n.At) < Stale }

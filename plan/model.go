@@ -1,0 +1,146 @@
+// Package plan compares a configuration with what was applied and with what was
+// seen, and says what would change. Make is pure: it asks nobody and reads no
+// clock.
+package plan
+
+import (
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+// Observation is what one name server said about one RRset, at one time.
+type Observation struct {
+	Zone   schema.Addr `json:"zone,omitzero"` // zero for a name outside every zone of the configuration
+	Key    rr.Key      `json:"key"`
+	Source string      `json:"source"` // the server: "ns1.contoso.com. (192.0.2.53:53)"
+	At     time.Time   `json:"at"`
+	// Set is the RRset, nil if there is none. The owner is Key.Name even where a
+	// wildcard answered.
+	Set *rr.Set `json:"set,omitempty"`
+	// Wire is the data of Set as read, hex, in the order of Set.Data.
+	Wire []string `json:"wire,omitempty"`
+	// CNAME is where the name points if it is an alias and Key.Type is not CNAME.
+	CNAME rr.Data `json:"cname,omitempty"`
+	// Err says why the server could not be asked; the rest means nothing then.
+	Err string `json:"error,omitempty"`
+}
+
+// Node is what a relay node says of itself.
+type Node struct {
+	Name     string        `json:"name"`
+	Revision revision.Hash `json:"revision"`
+	Serial   uint64        `json:"serial"`
+	Live     bool          `json:"live"`            // its last report is recent
+	Error    string        `json:"error,omitempty"` // why it refused the current revision
+}
+
+// Seen is everything a plan looked at.
+type Seen struct {
+	RRsets []Observation `json:"rrsets"`
+	Nodes  []Node        `json:"nodes,omitempty"`
+}
+
+// Action is what happens to an object. It is its own symbol.
+type Action rune
+
+// What Before and After of a Change mean for each action:
+//
+//	action        before                  after
+//	NoOp          what is there           the same
+//	Create        null                    what will be there
+//	Update        what is there           what will be there
+//	Delete        what is there           null
+//	Import        what is there           the same: it becomes ours without a write
+//	Inconclusive  null                    what is wanted; nothing will be done
+const (
+	NoOp         Action = ' '
+	Create       Action = '+'
+	Update       Action = '~'
+	Delete       Action = '-'
+	Import       Action = '<'
+	Inconclusive Action = '?'
+)
+
+// Change is one object that does, or does not, become something else. Values of
+// the relay's blocks are their canonical values. The value of a record is an
+// object of zone, name (full), type, ttl and values.
+type Change struct {
+	Addr      schema.Addr
+	Action    Action
+	Before    cty.Value // cty.NilVal and null both mean nothing
+	After     cty.Value
+	Foreign   int       // how many values of others stand in the same RRset, untouched
+	Why       string    // why it is inconclusive, or what a reader should know
+	NotBefore time.Time // zero: at once
+	Decl      hcl.Range
+}
+
+// SetChange is one RRset that apply writes, with the evidence that the write
+// depends on.
+type SetChange struct {
+	Addrs  []schema.Addr    `json:"addresses"`
+	Zone   schema.Addr      `json:"zone"`
+	Key    rr.Key           `json:"key"`
+	Before *rr.Set          `json:"before,omitempty"` // the whole RRset as seen; nil: absent
+	Wire   []string         `json:"wire,omitempty"`   // Before as read, in the order of its data
+	After  *rr.Set          `json:"after,omitempty"`  // the whole RRset; nil: it goes
+	Owned  []revision.Owned `json:"owned,omitempty"`  // what is ours of After
+	Manual bool             `json:"manual,omitempty"` // a person writes this zone
+}
+
+// Status of an expectation.
+const (
+	Met   = "met"
+	Unmet = "unmet"
+	Open  = "inconclusive"
+)
+
+// Expectation is something that others must write.
+type Expectation struct {
+	Addr   schema.Addr
+	Status string
+	Want   rr.Set
+	Absent bool
+	Got    *rr.Set // nil: absent, or not known
+	Why    string  // a sentence, unless met
+	Decl   hcl.Range
+}
+
+// Finding is what package check has to say.
+type Finding struct {
+	Code     string      `json:"code"`     // "MR101"
+	Severity string      `json:"severity"` // error, warning or note
+	Addr     schema.Addr `json:"address"`
+	Summary  string      `json:"summary"`
+	Detail   string      `json:"detail"`
+	Decl     string      `json:"decl,omitempty"`
+	Allowed  string      `json:"allowed,omitempty"` // the reason, if an allow block accepts it
+}
+
+// Plan is what would change, and all that a reviewer and apply need to know.
+type Plan struct {
+	Base         revision.Hash // of the revision it was made from; empty: none
+	Serial       uint64        // of that revision
+	Config       revision.Hash // of the configuration's meaning
+	Made         time.Time
+	Target       []revision.Object // the configuration itself
+	Changes      []Change          // sorted by address; NoOp for records included
+	Drift        []Change          // what is ours and was changed by others: Before is ours, After what was seen
+	Sets         []SetChange       // sorted by zone and key
+	Adopted      []revision.Owned  // becomes ours without a write
+	Disowned     []schema.Addr     // owned before, gone from the configuration and from DNS: nothing to write
+	Expectations []Expectation
+	Findings     []Finding
+	Behind       []Node // live nodes that run another revision
+	Seen         Seen
+	Stateless    bool // made with -state=none: compared with live DNS alone
+}
+
+// Counts are the numbers of the summary line.
+type Counts struct{ Import, Add, Change, Destroy, Pending, Inconclusive int }

@@ -1,0 +1,188 @@
+// Package schema is what a configuration of mailrelay means, apart from the
+// language it was written in: its blocks, their addresses, their defaults and
+// what makes no sense. It does no I/O and reads no clock.
+//
+// Each kind of block has one description, a Type, which says which attributes it
+// takes, of which Kind, with which default. The description gives a block its
+// canonical cty.Value, which is what is compared, stored and printed, and the
+// typed struct that the rest of the program reads.
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Block is one evaluated block: *Zone, *Record, *Expect, *Domain, *Relay,
+// *Allowlist, *ReceiveConnector, *SendConnector, *Recipients or *Settings.
+type Block interface {
+	Addr() Addr
+	// Value is canonical: equal values mean the same.
+	Value() cty.Value
+	// Refs are the blocks this one refers to, sorted.
+	Refs() []Addr
+	// Decl is where the block was declared. Only Filename and Start are set in a
+	// block that was read back from a revision.
+	Decl() hcl.Range
+	sealed()
+}
+
+// Type describes a kind of block.
+type Type struct {
+	Name string
+	Body *Body
+	Doc  string
+	// Counted reports whether the summary line of a plan counts such blocks.
+	Counted bool
+	// Nameless is a block without a label, which stands at most once.
+	Nameless bool
+	build    func(header, object) Block
+}
+
+// Types describes every kind of block, sorted by name.
+func Types() []*Type {
+	return []*Type{
+		allowlistType(), domainType(), expectType(), settingsType(), receiveType(),
+		recipientsType(), recordType(), relayType(), sendType(), zoneType(),
+	}
+}
+
+// TypeNamed finds a description by name. It gives nil where there is none.
+func TypeNamed(types []*Type, name string) *Type {
+	for _, t := range types {
+		if t.Name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// New makes the block at a from v, which must be of t.Body.Type(). It applies
+// defaults and checks every value; the error is a cty.PathError that leads to the
+// attribute at fault.
+func (t *Type) New(a Addr, v cty.Value, decl hcl.Range) (Block, error) {
+	cv, err := t.Body.Canon(v)
+	if err != nil {
+		return nil, err
+	}
+	return t.build(header{a, cv, refsIn(t.Body, cv), decl}, object{cv}), nil
+}
+
+// header is what all blocks share.
+type header struct {
+	addr  Addr
+	value cty.Value
+	refs  []Addr
+	decl  hcl.Range
+}
+
+func (h *header) Addr() Addr       { return h.addr }
+func (h *header) Value() cty.Value { return h.value }
+func (h *header) Refs() []Addr     { return h.refs }
+func (h *header) Decl() hcl.Range  { return h.decl }
+func (h *header) sealed()          {}
+
+// refsIn collects the addresses in the canonical value v of a body.
+func refsIn(b *Body, v cty.Value) []Addr {
+	var out []Addr
+	add := func(s cty.Value) {
+		if a, err := ParseAddr(s.AsString()); err == nil && !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	for _, attr := range b.Attrs {
+		av := v.GetAttr(attr.Name)
+		if av.IsNull() {
+			continue
+		}
+		switch k := attr.Kind.(type) {
+		case RefKind:
+			add(av)
+		case collection:
+			if _, ok := k.elem.(RefKind); ok {
+				for _, ev := range av.AsValueSlice() {
+					add(ev)
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, Addr.Compare)
+	return out
+}
+
+// Config is a whole configuration: evaluated, validated, sorted by address.
+type Config struct {
+	Blocks  []Block
+	Sources map[string]*hcl.File // for snippets in diagnostics; nil if read back from a revision
+	index   map[Addr]Block
+}
+
+// NewConfig makes a Config of blocks. It does not validate.
+func NewConfig(blocks []Block, sources map[string]*hcl.File) *Config {
+	c := &Config{Blocks: blocks, Sources: sources, index: make(map[Addr]Block, len(blocks))}
+	slices.SortFunc(c.Blocks, func(a, b Block) int { return a.Addr().Compare(b.Addr()) })
+	for _, b := range blocks {
+		c.index[b.Addr()] = b
+	}
+	return c
+}
+
+// Block gives the block at a, or nil.
+func (c *Config) Block(a Addr) Block { return c.index[a] }
+
+// All gives the blocks of one type, sorted by address.
+func All[B Block](c *Config) []B {
+	var out []B
+	for _, b := range c.Blocks {
+		if x, ok := b.(B); ok {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// At gives the block at a if it is of type B, else nil.
+func At[B Block](c *Config, a Addr) B {
+	b, _ := c.index[a].(B)
+	return b
+}
+
+// Settings gives the mailrelay block, or one with the defaults.
+func (c *Config) Settings() *Settings {
+	if all := All[*Settings](c); len(all) > 0 {
+		return all[0]
+	}
+	return settingsType().build(header{addr: Addr{Type: "mailrelay"}}, object{settingsType().Body.defaults()}).(*Settings)
+}
+
+// defaults is the canonical value of a body in which nothing was written.
+func (b *Body) defaults() cty.Value {
+	out := map[string]cty.Value{}
+	for _, a := range b.Attrs {
+		out[a.Name] = a.Default
+		if a.Default == cty.NilVal {
+			out[a.Name] = cty.NullVal(a.Kind.Type())
+		}
+	}
+	for _, n := range b.Blocks {
+		out[n.Name] = cty.NullVal(n.Type())
+	}
+	return cty.ObjectVal(out)
+}
+
+// Problem is something in a configuration that has no meaning. lang makes a
+// diagnostic of it.
+type Problem struct {
+	Addr    Addr
+	Attr    string // the attribute or nested block at fault; empty for the block
+	Summary string
+	Detail  string // whole sentences: why, and what to do
+}
+
+func (p Problem) String() string {
+	return fmt.Sprintf("%s: %s: %s", p.Addr, p.Summary, strings.TrimSpace(p.Detail))
+}

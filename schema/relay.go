@@ -1,0 +1,126 @@
+package schema
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Relay is an SMTP relay, on one machine or on several.
+type Relay struct {
+	header
+	Hostname        string
+	EgressAddresses []netip.Addr // as others see them
+	Spool           string       // directory; empty means spool/ in the state directory
+	TLS             *RelayTLS    // nil: self-signed
+	Queue           Queue
+	Log             Log
+	Admin           Admin
+}
+
+// RelayTLS is the certificate that a relay shows. An empty Certificate means that
+// it makes a self-signed one.
+type RelayTLS struct {
+	Certificate string // PEM file
+	Key         Secret
+	MinVersion  string // "1.0" to "1.3"
+	ClientCA    string // PEM file; empty: no client certificate is verified
+}
+
+// Queue says how long and how often delivery is tried.
+type Queue struct {
+	RetryIntervals    []time.Duration // the last repeats
+	DelayNotification time.Duration
+	Expiration        time.Duration
+	MaxHopCount       int // Received fields
+}
+
+// Log says what a relay writes about its work.
+type Log struct {
+	Directory string // empty: JSON to stderr
+	Formats   []string
+	MaxSize   int64         // bytes a file
+	MaxAge    time.Duration // zero: no limit
+	MaxFiles  int           // zero: no limit
+}
+
+// Admin is the HTTP side of a relay.
+type Admin struct {
+	Listen string // address:port; empty: the Unix socket alone
+	Token  Secret
+}
+
+func relayType() *Type {
+	dur, delay := within("4h")
+	_, expiration := within("48h")
+	intervals := []cty.Value{}
+	for _, s := range []string{"1m", "5m", "15m", "30m", "1h", "4h"} {
+		intervals = append(intervals, cty.StringVal(s))
+	}
+	tls := &Body{Attrs: []Attr{
+		{Name: "certificate", Kind: Path(true), Doc: "PEM file of the certificate and its chain; self-signed and made once if not given."},
+		{Name: "key", Kind: SecretKind(true), Doc: "The certificate's key, PEM."},
+		{Name: "min_version", Kind: OneOf("1.0", "1.1", "1.2", "1.3"), Default: cty.StringVal("1.2"), Doc: "The lowest TLS version."},
+		{Name: "client_ca", Kind: Path(true), Doc: "PEM file of the authorities whose client certificates count as verified."},
+	}}
+	queue := &Body{Attrs: []Attr{
+		{Name: "retry_intervals", Kind: Some(dur), Default: cty.ListVal(intervals), Doc: "How long to wait before each further try; the last repeats."},
+		{Name: "delay_notification", Kind: dur, Default: delay, Doc: "After this long the sender is told of the delay."},
+		{Name: "expiration", Kind: dur, Default: expiration, Doc: "After this long the message goes back to its sender."},
+		{Name: "max_hop_count", Kind: Int(1, 1000), Default: cty.NumberIntVal(30), Doc: "More Received fields than this are a loop."},
+	}}
+	log := &Body{Attrs: []Attr{
+		{Name: "directory", Kind: Path(true), Doc: "Where log files are written; JSON goes to stderr if not given."},
+		{Name: "formats", Kind: Set(OneOf("json", "ncsa")), Default: cty.SetVal([]cty.Value{cty.StringVal("json")}), Doc: "json, ncsa, or both."},
+		{Name: "max_size", Kind: Size(1<<10, 1<<40), Default: cty.StringVal("100MiB"), Doc: "A file is closed when it is larger."},
+		{Name: "max_age", Kind: Duration(24*time.Hour, 36500*24*time.Hour), Doc: "Older files are deleted."},
+		{Name: "max_files", Kind: Int(1, 100000), Doc: "More files than this are deleted, the oldest first."},
+	}}
+	admin := &Body{Attrs: []Attr{
+		{Name: "listen", Kind: Binding(), Doc: "An address for HTTP besides the Unix socket."},
+		{Name: "token", Kind: SecretKind(true), Doc: "The bearer token; needed for any address but loopback."},
+	}}
+	return &Type{
+		Name: "relay", Counted: true,
+		Doc: "An SMTP relay: its name, certificate, queue and logs.",
+		Body: &Body{
+			Attrs: []Attr{
+				{Name: "hostname", Kind: Host(), Required: true, Doc: "The name in EHLO, banner and Received."},
+				{Name: "egress_addresses", Kind: Set(Address()), Default: cty.SetValEmpty(cty.String), Doc: "The addresses that others see."},
+				{Name: "spool", Kind: Path(true), Doc: "Directory of the queue; spool/ in the state directory if not given."},
+			},
+			Blocks: []Nested{
+				{Name: "tls", Body: tls, Doc: "The certificate it shows."},
+				{Name: "queue", Body: queue, Doc: "Retries and bounces."},
+				{Name: "log", Body: log, Doc: "What it writes about its work."},
+				{Name: "admin", Body: admin, Doc: "Status, metrics and queue over HTTP."},
+			},
+		},
+		build: func(h header, o object) Block {
+			r := &Relay{header: h, Hostname: o.str("hostname"), EgressAddresses: o.addrs("egress_addresses"), Spool: o.str("spool")}
+			if t, ok := o.sub("tls"); ok {
+				r.TLS = &RelayTLS{Certificate: t.str("certificate"), Key: t.secret("key"), MinVersion: t.str("min_version"), ClientCA: t.str("client_ca")}
+			}
+			q := o.subOr("queue", queue)
+			r.Queue = Queue{DelayNotification: q.duration("delay_notification"), Expiration: q.duration("expiration"), MaxHopCount: q.num("max_hop_count")}
+			for _, s := range q.strs("retry_intervals") {
+				d, _ := ParseDuration(s)
+				r.Queue.RetryIntervals = append(r.Queue.RetryIntervals, d)
+			}
+			l := o.subOr("log", log)
+			r.Log = Log{Directory: l.str("directory"), Formats: l.strs("formats"), MaxSize: l.size("max_size"), MaxAge: l.duration("max_age"), MaxFiles: l.num("max_files")}
+			a := o.subOr("admin", admin)
+			r.Admin = Admin{Listen: a.str("listen"), Token: a.secret("token")}
+			return r
+		},
+	}
+}
+
+// subOr gives the nested block called name, or one in which nothing was written.
+func (o object) subOr(name string, b *Body) object {
+	if sub, ok := o.sub(name); ok {
+		return sub
+	}
+	return object{b.defaults()}
+}

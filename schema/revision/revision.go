@@ -1,0 +1,217 @@
+// Package revision is an applied configuration: what a relay runs from and what a
+// plan compares with. A revision is immutable, and the state is a chain of them.
+package revision
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+// Format is the version of the form in which revisions are stored.
+const Format = 1
+
+// Hash names the content of a revision: SHA-256, in hex. The empty Hash is "none".
+type Hash string
+
+// Short is enough of h for a person.
+func (h Hash) Short() string { return string(h)[:min(len(h), 12)] }
+
+// Revision is an applied configuration with all that was known when it was put.
+type Revision struct {
+	Format   int        `json:"format"`
+	Lineage  string     `json:"lineage"` // made at random with the first revision, the same in all that follow
+	Serial   uint64     `json:"serial"`  // 1 for the first
+	Parent   Hash       `json:"parent,omitempty"`
+	Hash     Hash       `json:"hash"`
+	Applied  time.Time  `json:"applied"`
+	By       string     `json:"by"`
+	Target   []Object   `json:"target"`             // what was asked for, sorted by address
+	Owned    []Owned    `json:"owned,omitempty"`    // what is ours in DNS
+	Intent   []Step     `json:"intent,omitempty"`   // about to be written, or written and not yet read back
+	Pending  []Step     `json:"pending,omitempty"`  // waits until it is safe
+	Retained []Retained `json:"retained,omitempty"` // stays in force until then
+	Verified []Verified `json:"verified,omitempty"`
+	Stages   []Entered  `json:"stages,omitempty"`
+}
+
+// Object is one block of the target.
+type Object struct {
+	Addr  schema.Addr     `json:"address"`
+	Value json.RawMessage `json:"value"`          // the canonical value, as cty's JSON of the block's type
+	Decl  string          `json:"decl,omitempty"` // file:line, where it was declared
+}
+
+// Owned is record data that is ours, because we wrote or adopted it.
+type Owned struct {
+	Addr      schema.Addr `json:"address"`
+	Zone      schema.Addr `json:"zone"`
+	Set       rr.Set      `json:"set"`              // our values alone
+	Exclusive bool        `json:"exclusive"`        // the whole RRset is ours
+	Before    *rr.Set     `json:"before,omitempty"` // what stood there before us; nil: nothing
+	Adopted   bool        `json:"adopted,omitempty"`
+}
+
+// Step is one RRset on its way from before to after.
+type Step struct {
+	Addrs     []schema.Addr `json:"addresses"`
+	Zone      schema.Addr   `json:"zone"`
+	Before    *rr.Set       `json:"before,omitempty"` // the whole RRset; nil: absent
+	After     *rr.Set       `json:"after,omitempty"`
+	Owned     []Owned       `json:"owned,omitempty"` // what is ours of After once it is there
+	NotBefore time.Time     `json:"not_before,omitzero"`
+}
+
+// Retained is a block that left the target and stays in force until a time; the
+// zero time is until the revision that follows.
+type Retained struct {
+	Object Object    `json:"object"`
+	Until  time.Time `json:"until,omitzero"`
+}
+
+// Verified is a domain whose ownership was proved.
+type Verified struct {
+	Domain string    `json:"domain"`
+	Token  string    `json:"token"`
+	Since  time.Time `json:"since"`
+}
+
+// Entered is a stage that was entered.
+type Entered struct {
+	Stage schema.Addr `json:"stage"`
+	Since time.Time   `json:"since"`
+}
+
+// Objects gives the blocks of c in the form that is stored.
+func Objects(c *schema.Config) ([]Object, error) {
+	out := make([]Object, 0, len(c.Blocks))
+	for _, b := range c.Blocks {
+		o, err := object(b)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+func object(b schema.Block) (Object, error) {
+	raw, err := ctyjson.Marshal(b.Value(), b.Value().Type())
+	if err != nil {
+		return Object{}, fmt.Errorf("%s: %w", b.Addr(), err)
+	}
+	o := Object{Addr: b.Addr(), Value: raw}
+	if d := b.Decl(); d.Filename != "" {
+		o.Decl = fmt.Sprintf("%s:%d", d.Filename, d.Start.Line)
+	}
+	return o, nil
+}
+
+// Config makes a configuration of stored objects. A type or an attribute that
+// this version does not know is an error: such a revision must not run.
+func Config(objects []Object) (*schema.Config, error) {
+	types := schema.Types()
+	blocks := make([]schema.Block, 0, len(objects))
+	for _, o := range objects {
+		t := schema.TypeNamed(types, o.Addr.Type)
+		if t == nil {
+			return nil, fmt.Errorf("%s: this version of mailrelay does not know blocks of type %q", o.Addr, o.Addr.Type)
+		}
+		v, err := ctyjson.Unmarshal(o.Value, t.Body.Type())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Addr, err)
+		}
+		b, err := t.New(o.Addr, v, o.Range())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Addr, err)
+		}
+		blocks = append(blocks, b)
+	}
+	return schema.NewConfig(blocks, nil), nil
+}
+
+// Range is where the object was declared, as far as it is known.
+func (o Object) Range() hcl.Range {
+	var r hcl.Range
+	for i := len(o.Decl) - 1; i > 0; i-- {
+		if o.Decl[i] == ':' {
+			r.Filename = o.Decl[:i]
+			fmt.Sscanf(o.Decl[i+1:], "%d", &r.Start.Line)
+			r.End = r.Start
+			break
+		}
+	}
+	return r
+}
+
+// Cty is the value of the object as cty, for comparison and display.
+func (o Object) Cty(t *schema.Type) (cty.Value, error) {
+	return ctyjson.Unmarshal(o.Value, t.Body.Type())
+}
+
+// InForce gives the configuration that a relay runs: the target, and what is
+// retained at now.
+func (r *Revision) InForce(now time.Time) (*schema.Config, error) {
+	objects := append([]Object(nil), r.Target...)
+	have := map[schema.Addr]bool{}
+	for _, o := range objects {
+		have[o.Addr] = true
+	}
+	for _, k := range r.Retained {
+		if !have[k.Object.Addr] && (k.Until.IsZero() || now.Before(k.Until)) {
+			objects = append(objects, k.Object)
+		}
+	}
+	return Config(objects)
+}
+
+// ConfigHash names what the objects mean. Where they were declared does not
+// count.
+func ConfigHash(objects []Object) Hash {
+	bare := make([]Object, len(objects))
+	for i, o := range objects {
+		bare[i] = Object{Addr: o.Addr, Value: o.Value}
+	}
+	return hash(bare)
+}
+
+// Seal sets the hash of r, which must be complete otherwise.
+func (r *Revision) Seal() {
+	r.Format = Format
+	r.Hash = ""
+	r.Hash = hash(r)
+}
+
+// Check reports whether r is whole: of a format that this version reads, and
+// unchanged since it was sealed.
+func (r *Revision) Check() error {
+	if r.Format > Format {
+		return fmt.Errorf("revision %d has format %d, and this version of mailrelay reads up to %d: use a newer one", r.Serial, r.Format, Format)
+	}
+	c := *r
+	c.Seal()
+	if c.Hash != r.Hash {
+		return fmt.Errorf("revision %d is damaged: its content does not match its hash", r.Serial)
+	}
+	return nil
+}
+
+// hash is the SHA-256 of the JSON of v, which is canonical: fields stand in the
+// order of the struct, and values were marshalled from cty with sorted keys.
+func hash(v any) Hash {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only types of this package come here, and all of them marshal
+	}
+	sum := sha256.Sum256(raw)
+	return Hash(hex.EncodeToString(sum[:]))
+}
