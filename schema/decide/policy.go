@@ -1,11 +1,15 @@
 // Package decide is what a configuration means for one message: may it enter,
-// where does it go, and why. It is the only code that knows. A Policy is pure and
-// immutable; every session of a relay shares it.
+// where does it go, and why. It is the only code that knows; a relay, plan/check,
+// plan/reach and the commands all ask it. A Policy is pure and immutable: every
+// session of a relay shares it.
 package decide
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/hashicorp/hcl/v2"
 
 	"github.com/mailrelay/mailrelay/schema"
 )
@@ -15,22 +19,15 @@ type Client struct {
 	Relay   schema.Addr    // the relay spoken to; zero if the configuration has one
 	Local   netip.AddrPort // the listener's side of the connection
 	Unix    string         // the socket's path, instead of Local
-	Remote  netip.Addr
+	Remote  netip.Addr     // invalid on a Unix socket: the machine itself
 	TLS     bool
-	User    string   // the name it logged on with, empty without
-	Partner bool     // a verified client certificate was shown
-	Names   []string // the names in that certificate
-	At      time.Time
+	User    string    // the name it logged on with; empty without
+	Partner bool      // a verified client certificate was shown
+	Names   []string  // the names in that certificate
+	At      time.Time // when, for what expires
 }
 
-// Because is one reason of a verdict, in the order in which they were found.
-type Because struct {
-	Addr schema.Addr // the block that decided; zero for a rule of mailrelay itself
-	Decl string      // file:line of the block
-	Text string      // "its most specific range that holds 10.20.0.9 is 10.20.0.0/24"
-}
-
-// Reply is an SMTP answer.
+// Reply is an SMTP answer with its enhanced status code (RFC 3463).
 type Reply struct {
 	Code     int
 	Enhanced [3]int
@@ -40,11 +37,92 @@ type Reply struct {
 // OK reports whether the reply accepts.
 func (r Reply) OK() bool { return r.Code >= 200 && r.Code < 300 }
 
-// Verdict is what a policy says about one recipient.
+// Verdict is what a policy says about a sender or a recipient.
 type Verdict struct {
 	Reply
 	Connector *Receive // nil if nobody is meant
-	Route     *Route   // where the message goes; nil if none is known: it waits in the queue
+	Route     *Route   // the way out; nil if none is known: the message waits in the queue
 	Rewritten schema.Mailbox
-	reasons   []Because
 }
+
+// Because is one reason of a verdict.
+type Because struct {
+	Addr schema.Addr // the block that decided; zero for a rule of mailrelay itself
+	Decl string      // file:line of the block
+	Text string      // "range 10.20.0.0/24 is the most specific that holds 10.20.0.9"
+}
+
+func (b Because) String() string {
+	if b.Addr.IsZero() {
+		return b.Text
+	}
+	if b.Decl == "" {
+		return fmt.Sprintf("%s: %s", b.Addr, b.Text)
+	}
+	return fmt.Sprintf("%s: %s: %s", b.Decl, b.Addr, b.Text)
+}
+
+// trace collects reasons. A nil trace collects none and costs nothing.
+type trace struct{ reasons []Because }
+
+func (t *trace) add(b schema.Block, format string, args ...any) {
+	if t == nil {
+		return
+	}
+	r := Because{Text: fmt.Sprintf(format, args...)}
+	if b != nil {
+		r.Addr, r.Decl = b.Addr(), decl(b.Decl())
+	}
+	t.reasons = append(t.reasons, r)
+}
+
+func decl(r hcl.Range) string {
+	if r.Filename == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line)
+}
+
+// Policy is a compiled configuration.
+type Policy struct {
+	entrances map[schema.Addr]*entrance // by relay; the zero Addr holds the connectors of all
+	domains   tree[*accepted]
+	// recipients are the known ones, folded
+	recipients map[schema.Mailbox]known
+	ways       map[schema.Addr]*ways // by relay; the zero Addr holds those of all
+	standard   string                // the default domain
+}
+
+// Compile makes a Policy of a validated configuration. The error names the block
+// that has no meaning.
+func Compile(c *schema.Config) (*Policy, error) {
+	p := &Policy{entrances: map[schema.Addr]*entrance{}, ways: map[schema.Addr]*ways{}}
+	if err := p.compileDomains(c); err != nil {
+		return nil, err
+	}
+	relays := []schema.Addr{{}}
+	for _, r := range schema.All[*schema.Relay](c) {
+		relays = append(relays, r.Addr())
+	}
+	for _, a := range relays {
+		p.entrances[a] = newEntrance()
+		p.ways[a] = compileWays(c, a)
+	}
+	for _, block := range schema.All[*schema.ReceiveConnector](c) {
+		e, ok := p.entrances[block.Relay]
+		if !ok {
+			return nil, fmt.Errorf("%s: there is no %s", block.Addr(), block.Relay)
+		}
+		r := compileReceive(block)
+		for _, into := range []*entrance{e, p.entrances[schema.Addr{}]} {
+			if err := into.add(c, r); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p, nil
+}
+
+// Default is the default accepted domain, which postmaster and bounces bear;
+// empty where there is none.
+func (p *Policy) Default() string { return p.standard }
