@@ -50,11 +50,15 @@ func (s Set) Same(t Set) bool { return s.Key() == t.Key() && slices.Equal(s.Data
 func (s Set) Has(d Data) bool { return slices.Contains(s.Data, d) }
 
 // Full is the full name of an owner name relative to the zone: "@" is the zone
-// itself. zone has no final dot, the result has.
+// itself. zone may lack the final dot, the result has it. With the empty zone,
+// name is a full name already.
 func Full(name, zone string) string {
 	name, zone = strings.ToLower(name), strings.ToLower(strings.TrimSuffix(zone, "."))
 	if name == "@" || name == "" {
 		return zone + "."
+	}
+	if zone == "" {
+		return strings.TrimSuffix(name, ".") + "."
 	}
 	return name + "." + zone + "."
 }

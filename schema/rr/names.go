@@ -1,0 +1,59 @@
+package rr
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/miekg/dns"
+	"golang.org/x/net/idna"
+)
+
+// host is a domain name that record data points to: relative to origin without a
+// final dot, "@" for origin itself, "." for nowhere. U-labels become A-labels
+// (RFC 5891). Letters, digits, hyphens and underscores may stand in labels, and
+// the slash of RFC 2317.
+func host(word, origin string) (string, error) {
+	full := word
+	switch {
+	case word == "@":
+		full = origin
+	case !strings.HasSuffix(word, "."):
+		full = word + "." + origin
+	}
+	full = strings.TrimSuffix(full, ".") + "."
+	if full == "." {
+		return full, nil
+	}
+	ascii, err := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false)).ToASCII(strings.TrimSuffix(full, "."))
+	if err != nil {
+		return "", fmt.Errorf("%q is not a host name", shorten(word))
+	}
+	for _, c := range []byte(strings.ToLower(ascii)) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("-_./", rune(c)) {
+			return "", fmt.Errorf("%q is not a host name: %q may not stand in it", shorten(word), string(rune(c)))
+		}
+	}
+	name, err := canonName(ascii + ".")
+	if err != nil {
+		return "", fmt.Errorf("%q is not a host name: each part between dots must have 1 to 63 characters, and the whole %q at most 253", shorten(word), shorten(full))
+	}
+	return name, nil
+}
+
+// canonName gives a full name in lower case, with the escapes (RFC 4343, 2.1)
+// that a name read from the wire has. It takes every name that DNS allows.
+func canonName(name string) (string, error) {
+	buf := make([]byte, 256)
+	if _, ok := dns.IsDomainName(name); !ok || !dns.IsFqdn(name) {
+		return "", fmt.Errorf("%q is not a full domain name", shorten(name))
+	}
+	n, err := dns.PackDomainName(name, buf, 0, nil, false)
+	if err != nil {
+		return "", fmt.Errorf("%q is not a domain name: %w", shorten(name), err)
+	}
+	read, _, err := dns.UnpackDomainName(buf[:n], 0)
+	if err != nil {
+		return "", fmt.Errorf("%q is not a domain name: %w", shorten(name), err)
+	}
+	return strings.ToLower(read), nil
+}
