@@ -52,14 +52,12 @@ type Action rune
 // What Before and After of a Change mean for each action:
 //
 //	action        before                  after
-//	NoOp          what is there           the same
 //	Create        null                    what will be there
 //	Update        what is there           what will be there
 //	Delete        what is there           null
 //	Import        what is there           the same: it becomes ours without a write
 //	Inconclusive  null                    what is wanted; nothing will be done
 const (
-	NoOp         Action = ' '
 	Create       Action = '+'
 	Update       Action = '~'
 	Delete       Action = '-'
@@ -130,17 +128,15 @@ type Plan struct {
 	Config       revision.Hash // of the configuration's meaning
 	Made         time.Time
 	Target       []revision.Object // the configuration itself
-	Changes      []Change          // sorted by address; NoOp for records included
+	Changes      []Change          // sorted by address; what stays as it is, is not listed
 	Drift        []Change          // what is ours and was changed by others: Before is ours, After what was seen
 	Sets         []SetChange       // sorted by zone and key
 	Adopted      []revision.Owned  // becomes ours without a write
-	Disowned     []schema.Addr     // owned before, gone from the configuration and from DNS: nothing to write
+	Settled      []revision.Owned  // what is ours now, as far as it is known
+	Disowned     []revision.Owned  // ours no more, and nothing to write: it is gone, or another block's
 	Expectations []Expectation
 	Findings     []Finding
 	Behind       []Node // live nodes that run another revision
 	Seen         Seen
 	Stateless    bool // made with -state=none: compared with live DNS alone
 }
-
-// Counts are the numbers of the summary line.
-type Counts struct{ Import, Add, Change, Destroy, Pending, Inconclusive int }

@@ -71,6 +71,14 @@ type Step struct {
 	NotBefore time.Time     `json:"not_before,omitzero"`
 }
 
+// Key is the RRset that the step is about.
+func (s Step) Key() rr.Key {
+	if s.After != nil {
+		return s.After.Key()
+	}
+	return s.Before.Key()
+}
+
 // Retained is a block that left the target and stays in force until a time; the
 // zero time is until the revision that follows.
 type Retained struct {

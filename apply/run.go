@@ -1,0 +1,203 @@
+// Package apply makes a plan so, in an order in which no mail is lost and so that
+// it may be killed at any moment: what was about to be written is in the state
+// before it is written, and the next plan finds out how far it came.
+package apply
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mailrelay/mailrelay/apply/dns"
+	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// Options are what Run works with.
+type Options struct {
+	Store state.Store
+	// Writer gives what writes a zone; nil where a person does.
+	Writer func(*schema.Zone) dns.Writer
+	// Observe asks again for the RRsets that the plan touches.
+	Observe func(ctx context.Context, sets []plan.SetChange) []plan.Observation
+	Clock   func() time.Time
+	// Sleep waits, or returns early with the error of ctx.
+	Sleep func(ctx context.Context, d time.Duration) error
+	Who   state.Info
+	// LockTimeout is how long to wait for another apply.
+	LockTimeout time.Duration
+	// NodeTimeout is how long live relay nodes may take to run the new revision
+	// before DNS is changed.
+	NodeTimeout time.Duration
+	// Parallel is how many zones are written at a time.
+	Parallel int
+	// Event is told what happens, as it happens. It may be called from several
+	// goroutines at a time.
+	Event func(Event)
+	// Checkpoint, if set, is called at each named step. Tests end the process there.
+	Checkpoint func(step string)
+}
+
+// Event is something that Run did, or could not do.
+type Event struct {
+	Addr schema.Addr // zero: the apply as a whole
+	Text string
+	Err  error
+}
+
+// Result says what was done.
+type Result struct {
+	Revision *revision.Revision // the one that is current now; nil: there is none
+	Changed  bool               // a new revision was put
+	Manual   []plan.SetChange   // what a person has to enter
+	Failed   map[schema.Addr]error
+	Behind   error // live relay nodes do not run Revision yet, and why; DNS is as planned
+}
+
+// StaleError says that the world is not as the plan saw it.
+type StaleError struct{ Reasons []error }
+
+func (e *StaleError) Error() string { return errors.Join(e.Reasons...).Error() }
+
+// Unwrap gives the reasons.
+func (e *StaleError) Unwrap() []error { return e.Reasons }
+
+// Run makes p so. It returns *StaleError, and has written nothing, if another
+// revision was applied since the plan was made or an RRset that it touches has
+// moved. A failed zone does not stop the others: Result.Failed says which. Any
+// other error means that the state tells how far it came.
+func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
+	unlock, err := o.Store.Lock(ctx, o.Who, o.LockTimeout)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	base, err := o.Store.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.fresh(ctx, p, base); err != nil {
+		return nil, err
+	}
+	r := &run{Options: o, plan: p, base: base, result: &Result{Revision: base, Failed: map[schema.Addr]error{}}}
+	if err := r.run(ctx); err != nil {
+		return r.result, err
+	}
+	if r.result.Changed {
+		r.result.Behind = r.awaitNodes(ctx)
+	}
+	return r.result, nil
+}
+
+// run is one apply.
+type run struct {
+	Options
+	plan   *plan.Plan
+	base   *revision.Revision // nil: the first
+	result *Result
+}
+
+func (r *run) run(ctx context.Context) error {
+	var written []plan.SetChange
+	for _, s := range r.plan.Sets {
+		if s.Manual {
+			r.result.Manual = append(r.result.Manual, s)
+		} else {
+			written = append(written, s)
+		}
+	}
+	if r.plan.Empty() && len(r.plan.Adopted)+len(r.plan.Disowned) == 0 && (r.base == nil || len(r.base.Intent) == 0) {
+		return nil
+	}
+	owned := r.owned(nil)
+	if len(written) == 0 {
+		return r.put(ctx, owned, nil, nil)
+	}
+	r.checkpoint("before the intent")
+	if err := r.put(ctx, owned, intent(written), r.retained()); err != nil {
+		return err
+	}
+	r.checkpoint("after the intent")
+	if err := r.awaitNodes(ctx); err != nil {
+		return errors.Join(fmt.Errorf("DNS was not changed: %w", err), r.put(context.WithoutCancel(ctx), owned, nil, r.result.Revision.Retained))
+	}
+	done := r.write(ctx, written)
+	r.checkpoint("after the update")
+	var open []plan.SetChange
+	for _, s := range written {
+		var stale *dns.StaleError
+		if err := r.result.Failed[s.Zone]; err != nil && !errors.As(err, &stale) {
+			open = append(open, s) // it may have been written: the next plan looks
+		}
+	}
+	retained := r.retained()
+	if len(r.result.Failed) == 0 {
+		retained = nil
+	}
+	if err := r.put(context.WithoutCancel(ctx), r.owned(done), intent(open), retained); err != nil {
+		return err
+	}
+	return r.failure()
+}
+
+// failure is the error of a run in which a zone was not written.
+func (r *run) failure() error {
+	var stale, failed []error
+	for _, err := range r.result.Failed {
+		var s *dns.StaleError
+		if errors.As(err, &s) {
+			stale = append(stale, err)
+		} else {
+			failed = append(failed, err)
+		}
+	}
+	switch {
+	case len(failed) > 0:
+		return errors.Join(append(failed, stale...)...)
+	case len(stale) > 0:
+		return &StaleError{stale}
+	}
+	return nil
+}
+
+func intent(sets []plan.SetChange) []revision.Step {
+	var out []revision.Step
+	for _, s := range sets {
+		out = append(out, revision.Step{Addrs: s.Addrs, Zone: s.Zone, Before: s.Before, After: s.After, Owned: s.Owned})
+	}
+	return out
+}
+
+// put makes a new revision current.
+func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.Step, retained []revision.Retained) error {
+	next := &revision.Revision{
+		Lineage: rand.Text(), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
+		Target: r.plan.Target, Owned: owned, Intent: steps, Retained: retained,
+	}
+	if cur := r.result.Revision; cur != nil {
+		next.Lineage, next.Serial, next.Parent = cur.Lineage, cur.Serial+1, cur.Hash
+		next.Pending, next.Verified, next.Stages = cur.Pending, cur.Verified, cur.Stages
+	}
+	next.Seal()
+	if err := r.Store.Put(ctx, next); err != nil {
+		return fmt.Errorf("recording revision %d: %w", next.Serial, err)
+	}
+	r.result.Revision, r.result.Changed = next, true
+	return nil
+}
+
+func (r *run) event(a schema.Addr, err error, format string, args ...any) {
+	if r.Event != nil {
+		r.Event(Event{a, fmt.Sprintf(format, args...), err})
+	}
+}
+
+func (r *run) checkpoint(step string) {
+	if r.Checkpoint != nil {
+		r.Checkpoint(step)
+	}
+}

@@ -1,0 +1,109 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// write writes each zone, several at a time, and gives the changes that were
+// made. Errors go to Result.Failed.
+func (r *run) write(ctx context.Context, sets []plan.SetChange) []plan.SetChange {
+	zones := map[schema.Addr][]plan.SetChange{}
+	var order []schema.Addr
+	for _, s := range sets {
+		if zones[s.Zone] == nil {
+			order = append(order, s.Zone)
+		}
+		zones[s.Zone] = append(zones[s.Zone], s)
+	}
+	config, err := revision.Config(r.plan.Target)
+	var (
+		mu   sync.Mutex
+		wg   sync.WaitGroup
+		done []plan.SetChange
+		slot = make(chan struct{}, max(r.Parallel, 1))
+	)
+	for _, zone := range order {
+		slot <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slot }()
+			werr := err
+			if werr == nil {
+				werr = r.writeZone(ctx, plan.Zone(config, r.base, zone), zones[zone])
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if werr != nil {
+				r.result.Failed[zone] = fmt.Errorf("%s: %w", zone, werr)
+				r.event(zone, werr, "not written")
+				return
+			}
+			done = append(done, zones[zone]...)
+			r.event(zone, nil, "%d RRsets written", len(zones[zone]))
+		})
+	}
+	wg.Wait()
+	return done
+}
+
+func (r *run) writeZone(ctx context.Context, zone *schema.Zone, sets []plan.SetChange) error {
+	if zone == nil {
+		return fmt.Errorf("the zone is neither in the configuration nor in the state: declare it again, with its records, and apply")
+	}
+	w := r.Writer(zone)
+	if w == nil {
+		return fmt.Errorf("a person writes this zone")
+	}
+	r.event(zone.Addr(), nil, "writing %d RRsets of %s", len(sets), zone.Name)
+	r.checkpoint("before the update")
+	return w.Write(ctx, zone, sets)
+}
+
+// owned is what is ours after the changes that were made: what was ours before,
+// with what was adopted and without what is gone.
+func (r *run) owned(done []plan.SetChange) []revision.Owned {
+	type claim struct {
+		addr schema.Addr
+		key  string
+	}
+	at := func(o revision.Owned) claim { return claim{o.Addr, o.Zone.String() + " " + o.Set.Key().String()} }
+	var out []revision.Owned
+	replaced := map[claim]bool{}
+	touched := map[string]bool{}
+	add := func(o revision.Owned) {
+		if !replaced[at(o)] {
+			replaced[at(o)] = true
+			out = append(out, o)
+		}
+	}
+	for _, s := range done {
+		touched[s.Zone.String()+" "+s.Key.String()] = true
+		for _, o := range s.Owned {
+			add(o)
+		}
+	}
+	for _, o := range r.plan.Adopted {
+		add(o)
+	}
+	for _, o := range r.plan.Disowned {
+		replaced[at(o)] = true
+	}
+	for _, o := range r.plan.Settled {
+		if !touched[at(o).key] {
+			add(o)
+		}
+	}
+	slices.SortFunc(out, func(a, b revision.Owned) int {
+		if c := a.Addr.Compare(b.Addr); c != 0 {
+			return c
+		}
+		return a.Set.Key().Compare(b.Set.Key())
+	})
+	return out
+}

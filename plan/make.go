@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// Make compares the configuration c with the revision base (nil: nothing was
+// applied yet) and with what was seen, at the time now. The error says which block
+// or revision it could not read.
+func Make(c *schema.Config, base *revision.Revision, seen Seen, now time.Time) (*Plan, error) {
+	target, err := revision.Objects(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Made: now, Target: target, Config: revision.ConfigHash(target), Seen: seen}
+	if base == nil {
+		base = &revision.Revision{}
+	}
+	p.Base, p.Serial = base.Hash, base.Serial
+	if err := p.blocks(c, base); err != nil {
+		return nil, err
+	}
+	views := newViews(seen.RRsets)
+	if err := p.records(c, base, views); err != nil {
+		return nil, err
+	}
+	if err := p.expectations(c, views); err != nil {
+		return nil, err
+	}
+	for _, n := range seen.Nodes {
+		if n.Live && p.Base != "" && (n.Revision != p.Base || n.Error != "") {
+			p.Behind = append(p.Behind, n)
+		}
+	}
+	byAddr := func(a, b Change) int { return a.Addr.Compare(b.Addr) }
+	slices.SortStableFunc(p.Changes, byAddr)
+	slices.SortStableFunc(p.Drift, byAddr)
+	return p, nil
+}
+
+// blocks compares what the relay runs from: every counted block but records,
+// which live in DNS.
+func (p *Plan) blocks(c *schema.Config, base *revision.Revision) error {
+	types := schema.Types()
+	before := map[schema.Addr]revision.Object{}
+	for _, o := range base.Target {
+		before[o.Addr] = o
+	}
+	compared := func(typ string) *schema.Type {
+		t := schema.TypeNamed(types, typ)
+		if t == nil || !t.Counted || typ == "record" {
+			return nil
+		}
+		return t
+	}
+	for _, b := range c.Blocks {
+		t := compared(b.Addr().Type)
+		if t == nil {
+			continue
+		}
+		old, had := before[b.Addr()]
+		ch := Change{Addr: b.Addr(), Action: Create, After: b.Value(), Decl: b.Decl()}
+		if had {
+			v, err := old.Cty(t)
+			if err != nil {
+				return fmt.Errorf("reading revision %d: %s: %w", base.Serial, old.Addr, err)
+			}
+			if v.RawEquals(b.Value()) {
+				continue
+			}
+			ch.Action, ch.Before = Update, v
+		}
+		p.Changes = append(p.Changes, ch)
+	}
+	for _, o := range base.Target {
+		t := compared(o.Addr.Type)
+		if t == nil || c.Block(o.Addr) != nil {
+			continue
+		}
+		v, err := o.Cty(t)
+		if err != nil {
+			return fmt.Errorf("reading revision %d: %s: %w", base.Serial, o.Addr, err)
+		}
+		p.Changes = append(p.Changes, Change{Addr: o.Addr, Action: Delete, Before: v, Decl: o.Range()})
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+// settle gives what is ours, by place. An intent in the revision is what an apply
+// was about to write, or had written, when it ended: what is there now says
+// which.
+func settle(base *revision.Revision, views views) map[place][]revision.Owned {
+	out := map[place][]revision.Owned{}
+	for _, o := range base.Owned {
+		at := place{o.Zone, o.Set.Key()}
+		out[at] = append(out[at], o)
+	}
+	for _, step := range base.Intent {
+		at := place{step.Zone, step.Key()}
+		v := views.at(at.zone, at.key)
+		switch {
+		case v.open != "" || same(v.set, step.Before):
+			// Not written, or not known: what was ours before still is.
+		case same(v.set, step.After):
+			out[at] = step.Owned
+		default:
+			out[at] = present(append(slices.Clone(out[at]), step.Owned...), v.set)
+		}
+		if len(out[at]) == 0 {
+			delete(out, at)
+		}
+	}
+	return out
+}
+
+// present keeps of owned what stands in set.
+func present(owned []revision.Owned, set *rr.Set) []revision.Owned {
+	if set == nil {
+		return nil
+	}
+	byAddr := map[schema.Addr]int{}
+	var out []revision.Owned
+	for _, o := range owned {
+		data := slices.DeleteFunc(slices.Clone(o.Set.Data), func(d rr.Data) bool { return !set.Has(d) })
+		if len(data) == 0 {
+			continue
+		}
+		if i, ok := byAddr[o.Addr]; ok {
+			out[i].Set = rr.NewSet(o.Set.Name, o.Set.Type, o.Set.TTL, append(data, out[i].Set.Data...)...)
+			continue
+		}
+		byAddr[o.Addr] = len(out)
+		o.Set.Data = data
+		out = append(out, o)
+	}
+	return out
+}
+
+// same reports whether two RRsets are alike, TTL included; nil is absent.
+func same(a, b *rr.Set) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Same(*b) && a.TTL == b.TTL
+}
+
+// without gives the data of s that is not in drop.
+func without(s *rr.Set, drop []rr.Data) []rr.Data {
+	if s == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.Data), func(d rr.Data) bool { return slices.Contains(drop, d) })
+}
+
+// within gives the data of s that is in keep too.
+func within(s *rr.Set, keep []rr.Data) []rr.Data {
+	if s == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.Data), func(d rr.Data) bool { return !slices.Contains(keep, d) })
+}

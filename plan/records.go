@@ -1,0 +1,136 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+// DefaultTTL is the TTL, in seconds, of an RRset for which none is given.
+const DefaultTTL = 3600
+
+// wanted is a record block with its data read.
+type wanted struct {
+	block *schema.Record
+	data  []rr.Data
+}
+
+// records decides for each RRset that is wanted, or that is ours.
+//
+//	there now          wanted        ours before   result
+//	nothing            values        any           Create
+//	the same           values        no            Import
+//	the same           values        yes           nothing
+//	other values       exclusive     any           Update, both sides shown
+//	other values       not exclusive no            Create beside them
+//	ours and others    other values  yes           Update of ours alone
+//	ours and others    nothing       yes           Delete of ours alone
+//	not known          any           any           Inconclusive: nothing is written
+func (p *Plan) records(c *schema.Config, base *revision.Revision, views views) error {
+	want := map[place][]wanted{}
+	for _, r := range schema.All[*schema.Record](c) {
+		zone := schema.At[*schema.Zone](c, r.Zone)
+		if zone == nil {
+			return fmt.Errorf("%s: there is no %s", r.Addr(), r.Zone)
+		}
+		data, err := parseAll(r.Type, zone.Name, r.Values)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.Addr(), err)
+		}
+		at := place{r.Zone, rr.Key{Name: rr.Full(r.Name, zone.Name), Type: r.Type}}
+		want[at] = append(want[at], wanted{r, data})
+	}
+	ours := settle(base, views)
+	for _, owned := range ours {
+		p.Settled = append(p.Settled, owned...)
+	}
+	places := map[place]bool{}
+	for at := range want {
+		places[at] = true
+	}
+	for at := range ours {
+		places[at] = true
+	}
+	sorted := make([]place, 0, len(places))
+	for at := range places {
+		sorted = append(sorted, at)
+	}
+	slices.SortFunc(sorted, func(a, b place) int {
+		return cmp.Or(a.zone.Compare(b.zone), a.key.Compare(b.key))
+	})
+	leaving := map[place]bool{} // aliases of ours that go
+	for at := range ours {
+		if at.key.Type == "CNAME" && len(want[at]) == 0 {
+			leaving[at] = true
+		}
+	}
+	for _, at := range sorted {
+		v := views.at(at.zone, at.key)
+		alias := place{at.zone, rr.Key{Name: at.key.Name, Type: "CNAME"}}
+		if v.open == "" && v.cname != "" && len(want[at]) > 0 && !leaving[alias] {
+			v.open = fmt.Sprintf("the name is an alias for %s, beside which nothing may stand; remove the alias first", v.cname)
+		}
+		s := rrset{at: at, view: v, want: want[at], ours: ours[at], manual: manual(c, base, at.zone)}
+		s.decide(p)
+	}
+	return nil
+}
+
+func parseAll(typ, origin string, values []string) ([]rr.Data, error) {
+	var out []rr.Data
+	for _, text := range values {
+		d, err := rr.Parse(typ, origin, text)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// manual reports whether a person writes the zone.
+func manual(c *schema.Config, base *revision.Revision, zone schema.Addr) bool {
+	z := Zone(c, base, zone)
+	return z == nil || z.RFC2136 == nil
+}
+
+// Zone finds a zone in the configuration or, if it has left that, in the revision
+// that still has it; nil if neither does.
+func Zone(c *schema.Config, base *revision.Revision, zone schema.Addr) *schema.Zone {
+	if z := schema.At[*schema.Zone](c, zone); z != nil || base == nil {
+		return z
+	}
+	for _, o := range base.Target {
+		if o.Addr == zone {
+			if old, err := revision.Config([]revision.Object{o}); err == nil {
+				return schema.At[*schema.Zone](old, zone)
+			}
+		}
+	}
+	return nil
+}
+
+// value is an RRset, or a part of one, as a change shows it.
+func value(zone schema.Addr, s *rr.Set) cty.Value {
+	if s == nil {
+		return cty.NilVal
+	}
+	data := cty.ListValEmpty(cty.String)
+	if len(s.Data) > 0 {
+		var elems []cty.Value
+		for _, d := range s.Data {
+			elems = append(elems, cty.StringVal(string(d)))
+		}
+		data = cty.ListVal(elems)
+	}
+	return cty.ObjectVal(map[string]cty.Value{
+		"zone": cty.StringVal(zone.String()), "name": cty.StringVal(s.Name), "type": cty.StringVal(s.Type),
+		"ttl": cty.NumberUIntVal(uint64(s.TTL)), "values": data,
+	})
+}

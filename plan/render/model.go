@@ -1,0 +1,235 @@
+// Package render shows a plan: as JSON in the shape of Terraform's plan, and from
+// that JSON alone as text. What is shown in one form cannot differ from another.
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+// FormatVersion is the version of the JSON form. A change of the number before
+// the dot breaks readers.
+const FormatVersion = "1.0"
+
+// Model is a plan as it is written to a file, and as everything is shown from it.
+type Model struct {
+	FormatVersion   string           `json:"format_version"`
+	Timestamp       time.Time        `json:"timestamp"`
+	Base            revision.Hash    `json:"base_revision"`
+	BaseSerial      uint64           `json:"base_serial"`
+	Config          revision.Hash    `json:"configuration"`
+	Stateless       bool             `json:"stateless,omitempty"`
+	Errored         bool             `json:"errored"`
+	Converged       bool             `json:"converged"`
+	ResourceChanges []ResourceChange `json:"resource_changes"`
+	ResourceDrift   []ResourceChange `json:"resource_drift"`
+	Inconclusive    []Open           `json:"inconclusive"`
+	Checks          []Check          `json:"checks"`
+	Findings        []plan.Finding   `json:"findings"`
+	DNSChanges      []plan.SetChange `json:"dns_changes"`
+	NodesBehind     []plan.Node      `json:"nodes_behind"`
+	Summary         Summary          `json:"summary"`
+
+	// What the plan was made from, so that apply can make it again.
+	Target   []revision.Object `json:"target"`
+	Evidence plan.Seen         `json:"evidence"`
+}
+
+// ResourceChange is one object in Terraform's shape.
+type ResourceChange struct {
+	Address string `json:"address"`
+	Type    string `json:"type"`
+	Name    string `json:"name"`
+	Index   string `json:"index,omitempty"`
+	Change  Change `json:"change"`
+	Foreign int    `json:"foreign_values,omitempty"` // of others in the same RRset, untouched
+	Note    string `json:"note,omitempty"`
+	Decl    string `json:"declared,omitempty"` // file:line
+}
+
+// Change says what is before and after. What is adopted has the actions
+// ["no-op"] and Importing, as in Terraform.
+type Change struct {
+	Actions   []string        `json:"actions"`
+	Before    json.RawMessage `json:"before"`
+	After     json.RawMessage `json:"after"`
+	Importing *Importing      `json:"importing,omitempty"`
+}
+
+// Importing names what is adopted.
+type Importing struct {
+	ID string `json:"id"`
+}
+
+// Open is an object of which nothing certain is known.
+type Open struct {
+	Address string `json:"address"`
+	Reason  string `json:"reason"`
+}
+
+// Check is an expectation in Terraform's shape: status is pass, fail or unknown.
+type Check struct {
+	Address CheckAddress `json:"address"`
+	Status  string       `json:"status"`
+	Problem string       `json:"problem,omitempty"`
+	Want    *rr.Set      `json:"want"` // null: nothing may be there
+	Got     *rr.Set      `json:"got"`
+}
+
+// CheckAddress names what is checked.
+type CheckAddress struct {
+	Kind      string `json:"kind"`
+	Name      string `json:"name"`
+	ToDisplay string `json:"to_display"`
+}
+
+// Summary are the numbers of the two closing lines.
+type Summary struct {
+	Import            int `json:"import"`
+	Add               int `json:"add"`
+	Change            int `json:"change"`
+	Remove            int `json:"remove"`
+	Met               int `json:"met"`
+	Unmet             int `json:"unmet"`
+	InconclusiveCheck int `json:"inconclusive"`
+}
+
+// NewModel makes the model of a plan.
+func NewModel(p *plan.Plan) (*Model, error) {
+	m := &Model{
+		FormatVersion: FormatVersion, Timestamp: p.Made, Base: p.Base, BaseSerial: p.Serial, Config: p.Config,
+		Stateless: p.Stateless, Errored: p.Refused(), Converged: p.Converged(),
+		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Checks: []Check{},
+		Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...),
+		Target: p.Target, Evidence: p.Seen,
+	}
+	hand := map[schema.Addr]bool{}
+	for _, s := range p.Sets {
+		for _, a := range s.Addrs {
+			hand[a] = s.Manual
+		}
+	}
+	for _, c := range p.Changes {
+		if c.Action == plan.Inconclusive {
+			m.Inconclusive = append(m.Inconclusive, Open{c.Addr.String(), c.Why})
+			continue
+		}
+		rc, err := resource(c)
+		if err != nil {
+			return nil, err
+		}
+		if hand[c.Addr] {
+			rc.Note = "a person writes this zone: apply waits until the change is seen there"
+		}
+		m.ResourceChanges = append(m.ResourceChanges, rc)
+	}
+	for _, c := range p.Drift {
+		rc, err := resource(c)
+		if err != nil {
+			return nil, err
+		}
+		m.ResourceDrift = append(m.ResourceDrift, rc)
+	}
+	n := p.Counts()
+	m.Summary = Summary{Import: n.Import, Add: n.Add, Change: n.Change, Remove: n.Destroy}
+	for _, e := range p.Expectations {
+		m.Checks = append(m.Checks, check(e))
+		switch e.Status {
+		case plan.Met:
+			m.Summary.Met++
+		case plan.Unmet:
+			m.Summary.Unmet++
+		default:
+			m.Summary.InconclusiveCheck++
+		}
+	}
+	return m, nil
+}
+
+func check(e plan.Expectation) Check {
+	name := e.Addr.Name
+	if e.Addr.Key != "" {
+		name += fmt.Sprintf("[%q]", e.Addr.Key)
+	}
+	c := Check{Address: CheckAddress{Kind: e.Addr.Type, Name: name, ToDisplay: e.Addr.String()}, Problem: e.Why, Got: e.Got}
+	if !e.Absent {
+		c.Want = &e.Want
+	}
+	c.Status = map[string]string{plan.Met: "pass", plan.Unmet: "fail", plan.Open: "unknown"}[e.Status]
+	return c
+}
+
+func resource(c plan.Change) (ResourceChange, error) {
+	before, err := marshal(c.Before)
+	if err != nil {
+		return ResourceChange{}, fmt.Errorf("%s: %w", c.Addr, err)
+	}
+	after, err := marshal(c.After)
+	if err != nil {
+		return ResourceChange{}, fmt.Errorf("%s: %w", c.Addr, err)
+	}
+	rc := ResourceChange{
+		Address: c.Addr.String(), Type: c.Addr.Type, Name: c.Addr.Name, Index: c.Addr.Key,
+		Change: Change{Actions: actions(c.Action), Before: before, After: after}, Foreign: c.Foreign, Note: c.Why, Decl: decl(c.Decl),
+	}
+	if c.Action == plan.Import {
+		o := c.After.AsValueMap()
+		rc.Change.Importing = &Importing{o["name"].AsString() + " " + o["type"].AsString()}
+	}
+	return rc, nil
+}
+
+func actions(a plan.Action) []string {
+	switch a {
+	case plan.Create:
+		return []string{"create"}
+	case plan.Update:
+		return []string{"update"}
+	case plan.Delete:
+		return []string{"delete"}
+	}
+	return []string{"no-op"}
+}
+
+// marshal gives the JSON of a value; nothing is null.
+func marshal(v cty.Value) (json.RawMessage, error) {
+	if v == cty.NilVal || v.IsNull() {
+		return json.RawMessage("null"), nil
+	}
+	return ctyjson.Marshal(v, v.Type())
+}
+
+func decl(r hcl.Range) string {
+	if r.Filename == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line)
+}
+
+// JSON writes the model as it stands in a plan file.
+func (m *Model) JSON() ([]byte, error) {
+	raw, err := json.MarshalIndent(m, "", "  ")
+	return append(raw, '\n'), err
+}
+
+// Read reads a plan file. A form that this version does not know is an error.
+func Read(raw []byte) (*Model, error) {
+	var m Model
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return nil, fmt.Errorf("this is not a plan file: %w; make one with mailrelay plan -out=FILE", err)
+	}
+	if m.FormatVersion != FormatVersion {
+		return nil, fmt.Errorf("the plan file has format %q and this version of mailrelay reads %q: make the plan again", m.FormatVersion, FormatVersion)
+	}
+	return &m, nil
+}

@@ -1,0 +1,188 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Style says how text is dressed.
+type Style struct{ Color bool }
+
+func (s Style) paint(code, text string) string {
+	if !s.Color {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (s Style) bold(text string) string { return s.paint("1", text) }
+
+// symbol is the sign of an action, coloured as Terraform does.
+func (s Style) symbol(action string) string {
+	switch action {
+	case "create":
+		return s.paint("32", "+")
+	case "update":
+		return s.paint("33", "~")
+	case "delete":
+		return s.paint("31", "-")
+	}
+	return " "
+}
+
+// NoChanges is the closing line of a plan with nothing to do, Terraform's to the
+// letter.
+const NoChanges = "No changes. Your infrastructure matches the configuration."
+
+// Text writes a plan for a terminal: what was changed by others, what would
+// change, what is not known, what others must do, and the counts.
+func Text(w io.Writer, m *Model, s Style) error {
+	var b bytes.Buffer
+	if m.Stateless {
+		b.WriteString("Compared with live DNS alone, without the applied state (-state=none): what is applied is not known, so every block of the relay shows as new.\n\n")
+	}
+	m.drift(&b, s)
+	if m.Summary.any() {
+		m.legend(&b, s)
+		b.WriteString("mailrelay will perform the following actions:\n\n")
+		for _, rc := range m.ResourceChanges {
+			rc.text(&b, s)
+		}
+	}
+	m.open(&b, s)
+	m.nodes(&b, s)
+	m.unmet(&b, s)
+	m.findings(&b, s)
+	if m.Summary.any() {
+		b.WriteString(s.bold("Plan:") + strings.TrimPrefix(m.Summary.planLine(), "Plan:") + "\n")
+	} else if len(m.Inconclusive) == 0 {
+		b.WriteString(s.paint("1;32", "No changes.") + s.bold(strings.TrimPrefix(NoChanges, "No changes.")) + "\n")
+	} else {
+		b.WriteString(fmt.Sprintf("Nothing can be said about %s, so there is no plan for %s. Make the plan again when every name server answers.\n", count(len(m.Inconclusive), "object"), them(len(m.Inconclusive))))
+	}
+	if len(m.Checks) > 0 {
+		fmt.Fprintf(&b, "Expectations: %d met, %d unmet, %d inconclusive.\n", m.Summary.Met, m.Summary.Unmet, m.Summary.InconclusiveCheck)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (n Summary) any() bool { return n.Import+n.Add+n.Change+n.Remove > 0 }
+
+func (n Summary) planLine() string {
+	var imports string
+	if n.Import > 0 {
+		imports = fmt.Sprintf("%d to import, ", n.Import)
+	}
+	return fmt.Sprintf("Plan: %s%d to add, %d to change, %d to destroy.", imports, n.Add, n.Change, n.Remove)
+}
+
+func (m *Model) legend(b *bytes.Buffer, s Style) {
+	b.WriteString("Actions are indicated with the following symbols:\n")
+	for _, l := range []struct {
+		n            int
+		action, text string
+	}{{m.Summary.Add, "create", "create"}, {m.Summary.Change, "update", "update in-place"}, {m.Summary.Remove, "delete", "destroy"}} {
+		if l.n > 0 {
+			fmt.Fprintf(b, "  %s %s\n", s.symbol(l.action), l.text)
+		}
+	}
+	b.WriteString("\n")
+}
+
+func (m *Model) drift(b *bytes.Buffer, s Style) {
+	if len(m.ResourceDrift) == 0 {
+		return
+	}
+	b.WriteString(s.bold("Note:") + " Objects have changed outside of mailrelay\n\n")
+	for _, rc := range m.ResourceDrift {
+		what := "has changed"
+		if rc.Change.Actions[0] == "delete" {
+			what = "has been deleted"
+		}
+		fmt.Fprintf(b, "  # %s %s\n", s.bold(rc.Address), what)
+		rc.body(b, s)
+	}
+}
+
+// text writes one change as Terraform does.
+func (rc ResourceChange) text(b *bytes.Buffer, s Style) {
+	what := map[string]string{"create": "will be created", "update": "will be updated in-place", "delete": "will be destroyed"}[rc.Change.Actions[0]]
+	if rc.Change.Importing != nil {
+		what = "will be imported: it stands as wanted, and becomes ours without a write"
+	}
+	fmt.Fprintf(b, "  # %s %s\n", s.bold(rc.Address), what)
+	if rc.Change.Actions[0] == "delete" {
+		b.WriteString("  # (because it is not in the configuration any more)\n")
+	}
+	if rc.Foreign > 0 {
+		fmt.Fprintf(b, "  # (%s of others in the same RRset stay as they are)\n", count(rc.Foreign, "value"))
+	}
+	if rc.Note != "" {
+		fmt.Fprintf(b, "  # (%s)\n", rc.Note)
+	}
+	rc.body(b, s)
+}
+
+func (m *Model) open(b *bytes.Buffer, s Style) {
+	for _, o := range m.Inconclusive {
+		fmt.Fprintf(b, "  # %s is inconclusive, and nothing will be done to it\n  %s %s\n\n", s.bold(o.Address), s.paint("33", "?"), o.Reason)
+	}
+}
+
+func (m *Model) nodes(b *bytes.Buffer, s Style) {
+	for _, n := range m.NodesBehind {
+		fmt.Fprintf(b, "%s node %s runs revision %d and not revision %d", s.paint("33", "Warning:"), n.Name, n.Serial, m.BaseSerial)
+		if n.Error != "" {
+			fmt.Fprintf(b, ", which it refused: %s", n.Error)
+		}
+		b.WriteString("\n\n")
+	}
+}
+
+func (m *Model) unmet(b *bytes.Buffer, s Style) {
+	var any bool
+	for _, c := range m.Checks {
+		if c.Status == "pass" {
+			continue
+		}
+		any = true
+		word := map[string]string{"fail": "is unmet", "unknown": "is inconclusive"}[c.Status]
+		fmt.Fprintf(b, "  %s %s %s: %s\n", s.paint("33", "!"), s.bold(c.Address.ToDisplay), word, c.Problem)
+	}
+	if any {
+		b.WriteString("\n")
+	}
+}
+
+func (m *Model) findings(b *bytes.Buffer, s Style) {
+	for _, f := range m.Findings {
+		color := map[string]string{"error": "31", "warning": "33", "note": "36"}[f.Severity]
+		title := strings.ToUpper(f.Severity[:1]) + f.Severity[1:] + ":"
+		fmt.Fprintf(b, "%s %s %s", s.paint(color, title), f.Code, f.Summary)
+		if !f.Addr.IsZero() {
+			fmt.Fprintf(b, " (%s)", f.Addr)
+		}
+		b.WriteString("\n")
+		if f.Allowed != "" {
+			fmt.Fprintf(b, "  accepted: %s\n", f.Allowed)
+		}
+		fmt.Fprintf(b, "  %s\n\n", f.Detail)
+	}
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func them(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
+}

@@ -1,0 +1,222 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+// rrset is one RRset that is wanted, or of which something is ours.
+type rrset struct {
+	at     place
+	view   view
+	want   []wanted // the blocks that share it
+	ours   []revision.Owned
+	manual bool
+}
+
+// decide adds to the plan what happens to the RRset.
+func (s rrset) decide(p *Plan) {
+	if s.view.open != "" {
+		s.unknown(p)
+		return
+	}
+	after, owned := s.after()
+	s.drift(p, after)
+	if !same(s.view.set, after) {
+		ch := SetChange{Zone: s.at.zone, Key: s.at.key, Before: s.view.set, Wire: s.view.wire, After: after, Owned: owned, Manual: s.manual}
+		for _, w := range s.want {
+			ch.Addrs = append(ch.Addrs, w.block.Addr())
+		}
+		for _, o := range s.ours {
+			if !slices.Contains(ch.Addrs, o.Addr) {
+				ch.Addrs = append(ch.Addrs, o.Addr)
+			}
+		}
+		p.Sets = append(p.Sets, ch)
+	}
+	for i, w := range s.want {
+		s.change(p, w, owned[i])
+	}
+	for _, o := range s.ours {
+		if !s.wants(o.Addr) {
+			s.leave(p, o)
+		}
+	}
+}
+
+// unknown leaves everything as it is, and says so.
+func (s rrset) unknown(p *Plan) {
+	for _, w := range s.want {
+		set := rr.NewSet(s.at.key.Name, s.at.key.Type, s.ttl(), w.data...)
+		p.Changes = append(p.Changes, Change{Addr: w.block.Addr(), Action: Inconclusive, After: value(s.at.zone, &set), Why: s.view.open, Decl: w.block.Decl()})
+	}
+	for _, o := range s.ours {
+		if !s.wants(o.Addr) {
+			p.Changes = append(p.Changes, Change{Addr: o.Addr, Action: Inconclusive, Before: value(s.at.zone, &o.Set), Why: s.view.open})
+		}
+	}
+}
+
+func (s rrset) wants(a schema.Addr) bool {
+	return slices.ContainsFunc(s.want, func(w wanted) bool { return w.block.Addr() == a })
+}
+
+func (s rrset) exclusive() bool { return len(s.want) == 1 && s.want[0].block.Exclusive }
+
+// ttl is the TTL that the RRset gets: the one that a block gives, or the one it
+// has if others may stand in it.
+func (s rrset) ttl() uint32 {
+	for _, w := range s.want {
+		if w.block.TTL != nil {
+			return *w.block.TTL
+		}
+	}
+	if s.view.set != nil && !s.exclusive() {
+		return s.view.set.TTL
+	}
+	return DefaultTTL
+}
+
+// after is the whole RRset as it will be, nil if it goes, and what is ours of it:
+// one Owned for each wanted block, in their order.
+func (s rrset) after() (*rr.Set, []revision.Owned) {
+	var all, mine []rr.Data
+	for _, w := range s.want {
+		all = append(all, w.data...)
+	}
+	for _, o := range s.ours {
+		mine = append(mine, o.Set.Data...)
+	}
+	data := all
+	if !s.exclusive() {
+		data = append(without(s.view.set, mine), all...)
+	}
+	var owned []revision.Owned
+	for _, w := range s.want {
+		o := revision.Owned{Addr: w.block.Addr(), Zone: s.at.zone, Exclusive: w.block.Exclusive,
+			Set: rr.NewSet(s.at.key.Name, s.at.key.Type, s.ttl(), w.data...)}
+		if i := s.owner(w.block.Addr()); i >= 0 {
+			o.Before, o.Adopted = s.ours[i].Before, s.ours[i].Adopted
+		} else if s.view.set != nil && w.block.Exclusive && len(s.ours) == 0 {
+			o.Before = s.view.set
+		}
+		owned = append(owned, o)
+	}
+	if len(data) == 0 {
+		return nil, owned
+	}
+	ttl := s.ttl()
+	if len(s.want) == 0 {
+		ttl = s.view.set.TTL // only others remain, and keep theirs
+	}
+	set := rr.NewSet(s.at.key.Name, s.at.key.Type, ttl, data...)
+	return &set, owned
+}
+
+// owner is the index in ours of what the block at a owns, or -1.
+func (s rrset) owner(a schema.Addr) int {
+	return slices.IndexFunc(s.ours, func(o revision.Owned) bool { return o.Addr == a })
+}
+
+// foreign counts the values in the RRset that are nobody's here.
+func (s rrset) foreign() int {
+	if s.view.set == nil {
+		return 0
+	}
+	n := 0
+	for _, d := range s.view.set.Data {
+		mine := slices.ContainsFunc(s.ours, func(o revision.Owned) bool { return o.Set.Has(d) }) ||
+			slices.ContainsFunc(s.want, func(w wanted) bool { return slices.Contains(w.data, d) })
+		if !mine {
+			n++
+		}
+	}
+	return n
+}
+
+// change adds what happens to the block w, which will own mine.
+func (s rrset) change(p *Plan, w wanted, mine revision.Owned) {
+	ch := Change{Addr: w.block.Addr(), After: value(s.at.zone, &mine.Set), Decl: w.block.Decl()}
+	i := s.owner(w.block.Addr())
+	var before *rr.Set
+	if w.block.Exclusive {
+		before = s.view.set
+	} else {
+		ch.Foreign = s.foreign()
+		data := within(s.view.set, w.data)
+		if i >= 0 { // what it owned and still stands there
+			data = append(data, within(s.view.set, s.ours[i].Set.Data)...)
+		}
+		if len(data) > 0 {
+			set := rr.NewSet(s.at.key.Name, s.at.key.Type, s.view.set.TTL, data...)
+			before = &set
+		}
+	}
+	ch.Before = value(s.at.zone, before)
+	switch {
+	case before == nil:
+		ch.Action = Create
+	case !same(before, &mine.Set):
+		ch.Action = Update
+	case i >= 0 && same(&s.ours[i].Set, &mine.Set):
+		return
+	case i >= 0: // what others wrote is what is wanted now
+		p.Adopted = append(p.Adopted, mine)
+		return
+	default:
+		ch.Action = Import
+		mine.Adopted = true
+		p.Adopted = append(p.Adopted, mine)
+	}
+	p.Changes = append(p.Changes, ch)
+}
+
+// leave adds what happens to what is ours and not wanted any more.
+func (s rrset) leave(p *Plan, o revision.Owned) {
+	var taken []rr.Data // by other blocks: it stays, and changes its owner
+	for _, w := range s.want {
+		taken = append(taken, w.data...)
+	}
+	data := without(&o.Set, taken)
+	gone := within(s.view.set, data)
+	if len(gone) == 0 {
+		p.Disowned = append(p.Disowned, o)
+		return
+	}
+	set := rr.NewSet(s.at.key.Name, s.at.key.Type, s.view.set.TTL, gone...)
+	ch := Change{Addr: o.Addr, Action: Delete, Before: value(s.at.zone, &set), Decl: hcl.Range{}}
+	if !o.Exclusive {
+		ch.Foreign = s.foreign()
+	}
+	p.Changes = append(p.Changes, ch)
+}
+
+// drift adds what others did to what is ours, unless it is what is wanted now.
+func (s rrset) drift(p *Plan, after *rr.Set) {
+	if same(s.view.set, after) {
+		return
+	}
+	for _, o := range s.ours {
+		found := s.view.set
+		if !o.Exclusive && found != nil {
+			found = nil
+			if data := within(s.view.set, o.Set.Data); len(data) > 0 {
+				set := rr.NewSet(o.Set.Name, o.Set.Type, o.Set.TTL, data...) // its TTL is everybody's
+				found = &set
+			}
+		}
+		if same(&o.Set, found) {
+			continue
+		}
+		d := Change{Addr: o.Addr, Action: Update, Before: value(s.at.zone, &o.Set), After: value(s.at.zone, found)}
+		if found == nil {
+			d.Action = Delete
+		}
+		p.Drift = append(p.Drift, d)
+	}
+}
