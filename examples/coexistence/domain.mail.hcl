@@ -1,0 +1,12 @@
+domain "contoso" {
+  name    = "contoso.com"
+  type    = "internal_relay" # not every recipient lives here
+  default = true
+}
+
+recipients "cloud" {
+  domain         = domain.contoso
+  addresses      = [for m in local.mailboxes : m.address if m.home == "cloud"]
+  deliver_to     = send_connector.exchange_online
+  rewrite_domain = local.tenant # RCPT TO becomes user@contoso.mail.onmicrosoft.com
+}
