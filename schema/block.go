@@ -178,7 +178,7 @@ func (b *Body) defaults() cty.Value {
 // diagnostic of it.
 type Problem struct {
 	Addr    Addr
-	Attr    string // the attribute or nested block at fault; empty for the block
+	Attr    string // the attribute or nested block at fault ("tls.key" inside one); empty for the block
 	Summary string
 	Detail  string // whole sentences: why, and what to do
 }

@@ -1,0 +1,58 @@
+package schema
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// relays finds certificates without a key, and HTTP that everybody could use.
+func (v *validation) relays() {
+	for _, r := range All[*Relay](v.config) {
+		if t := r.TLS; t != nil {
+			v.pair(r, t.Certificate, t.Key)
+		}
+		if !local(r.Admin.Listen) && r.Admin.Token.IsZero() {
+			v.report(r, "admin.listen", "Unprotected admin address", "%s can be reached from other machines, and whoever reaches it could read and change the queue. Add token = secret_file(\"/etc/mailrelay/admin.token\"), or listen on 127.0.0.1.", r.Admin.Listen)
+		}
+	}
+}
+
+// local reports whether only this machine reaches a binding; an empty one is none.
+func local(binding string) bool {
+	if binding == "" || strings.HasPrefix(binding, "unix:") {
+		return true
+	}
+	ap, err := netip.ParseAddrPort(binding)
+	return err == nil && ap.Addr().IsLoopback()
+}
+
+// pair finds half of a certificate and key in the tls block of b.
+func (v *validation) pair(b Block, certificate string, key Secret) {
+	switch {
+	case certificate != "" && key.IsZero():
+		v.report(b, "tls.certificate", "Certificate without a key", "A certificate is of use with its key alone. Add key = secret_file(\"/path/of/the/key.pem\").")
+	case certificate == "" && !key.IsZero():
+		v.report(b, "tls.key", "Key without a certificate", "A key is of use with its certificate alone. Add certificate = \"/path/of/the/certificate.pem\".")
+	}
+}
+
+// sendConnectors finds TLS settings that contradict each other.
+func (v *validation) sendConnectors() {
+	for _, c := range All[*SendConnector](v.config) {
+		t := c.TLS
+		v.pair(c, t.Certificate, t.Key)
+		switch {
+		case t.Verify == "dane" || t.Verify == "mta_sts":
+			v.report(c, "tls.verify", "Verification is not in this version", "verify = %q is not in this version. Write \"certificate\" or \"domain\".", t.Verify)
+		case t.Mode == "none" && t.Verify != "none":
+			v.report(c, "tls.verify", "Verification without TLS", "mode is \"none\", so there is no certificate that could be verified. Write mode = \"required\", or leave verify out.")
+		case t.Verify == "domain" && t.Domain == "":
+			v.report(c, "tls.verify", "Missing domain", "verify = \"domain\" compares the certificate with a name, and none is given. Add domain = \"…\", or write verify = \"certificate\".")
+		case t.Verify != "domain" && t.Domain != "":
+			v.report(c, "tls.domain", "Domain that is not verified", "domain is compared with the certificate only with verify = \"domain\", and verify is %q. Write verify = \"domain\", or leave domain out.", t.Verify)
+		}
+		if c.Auth != nil && t.Mode == "none" {
+			v.report(c, "auth", "Password without TLS", "A password is sent under TLS alone, and mode is \"none\". Write mode = \"required\" in tls, or leave auth out.")
+		}
+	}
+}
