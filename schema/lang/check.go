@@ -1,0 +1,109 @@
+package lang
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// check reports every attribute whose value its Kind refuses. It is the slow and
+// thorough way, taken once schema refused the block as a whole.
+func (s *scope) check() {
+	for _, f := range s.found {
+		if f.value.IsNull() {
+			if f.desc.Required {
+				s.report(f.src.Expr, "Missing required argument", fmt.Sprintf("The argument %q is required, and this is null. It takes %s.", f.desc.Name, f.desc.Kind.What()))
+			}
+			continue
+		}
+		if _, err := f.desc.Kind.Canon(f.value); err != nil {
+			s.refused(f, err)
+		}
+	}
+}
+
+// refused reports the error of a Kind at the elements at fault, or else at the
+// whole expression.
+func (s *scope) refused(f evaluated, err error) {
+	before := len(s.diags)
+	if elem := schema.Elem(f.desc.Kind); elem != nil {
+		s.elements(f, elem)
+	}
+	if len(s.diags) == before {
+		s.report(f.src.Expr, "Invalid value", fmt.Sprintf("%s: %s", f.desc.Name, sentence(err.Error())))
+	}
+}
+
+// elements reports each element of a list or map literal that elem refuses.
+func (s *scope) elements(f evaluated, elem schema.Kind) {
+	for _, e := range literals(f.src.Expr) {
+		v, diags := e.Value(s.ctx)
+		if diags.HasErrors() || !v.IsWhollyKnown() {
+			continue
+		}
+		if v.IsNull() {
+			s.report(e, "Invalid value", fmt.Sprintf("%s: null is not allowed here. Write %s, or leave it out.", f.desc.Name, elem.What()))
+			continue
+		}
+		cv, err := schema.Convert(elem, v)
+		if err == nil {
+			_, err = elem.Canon(cv)
+		}
+		if err != nil {
+			s.report(e, "Invalid value", fmt.Sprintf("%s: %s", f.desc.Name, sentence(err.Error())))
+		}
+	}
+}
+
+// literals are the elements of a list or map that was written out.
+func literals(expr hclsyntax.Expression) []hclsyntax.Expression {
+	switch e := expr.(type) {
+	case *hclsyntax.TupleConsExpr:
+		return e.Exprs
+	case *hclsyntax.ObjectConsExpr:
+		var out []hclsyntax.Expression
+		for _, item := range e.Items {
+			out = append(out, item.ValueExpr)
+		}
+		return out
+	}
+	return nil
+}
+
+// mismatch reports a value of the wrong type.
+func (s *scope) mismatch(a attribute, v cty.Value, err error) {
+	const summary = "Incorrect attribute value type"
+	switch {
+	case v.Type().Equals(schema.SecretType()):
+		s.report(a.src.Expr, summary, fmt.Sprintf("%s takes no secret. A secret may stand only where an argument takes one, because whatever stands elsewhere is shown in plans.", a.desc.Name))
+		return
+	case viewed(s, v):
+		s.report(a.src.Expr, summary, fmt.Sprintf("%s is a whole block, and %s takes %s. Add the attribute that is meant, like .name.", address(v), a.desc.Name, a.desc.Kind.What()))
+		return
+	}
+	before := len(s.diags)
+	if elem := schema.Elem(a.desc.Kind); elem != nil {
+		s.elements(evaluated{a, v}, elem)
+	}
+	if len(s.diags) > before {
+		return
+	}
+	s.report(a.src.Expr, summary, fmt.Sprintf("%s: %s", a.desc.Name, sentence(err.Error())))
+}
+
+func viewed(s *scope, v cty.Value) bool {
+	name, many := s.views.typeNamed(v.Type())
+	return name != "" && !many && !v.IsNull()
+}
+
+// canonString is the canonical form of a string of kind k.
+func canonString(k schema.Kind, text string) (string, error) {
+	v, err := k.Canon(cty.StringVal(text))
+	if err != nil {
+		return "", err
+	}
+	return v.AsString(), nil
+}

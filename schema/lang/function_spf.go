@@ -1,0 +1,163 @@
+package lang
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/function"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// maxLookups is how many look-ups an SPF record may cost whoever evaluates it
+// (RFC 7208, 4.6.4). Those behind an include count too, but only DNS knows them.
+const maxLookups = 10
+
+// spfFunc writes an SPF record (RFC 7208) of an object with the keys ip4, ip6, a,
+// mx, include, redirect and all. Addresses come first, because they cost no
+// look-up.
+func spfFunc() function.Function {
+	return function.New(&function.Spec{
+		Params: []function.Parameter{{Name: "policy", Type: cty.DynamicPseudoType}},
+		Type:   function.StaticReturnType(cty.String),
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+			if !args[0].IsWhollyKnown() {
+				return cty.UnknownVal(cty.String), nil
+			}
+			ty := args[0].Type()
+			if !ty.IsObjectType() && !ty.IsMapType() {
+				return cty.NilVal, function.NewArgErrorf(0, "an object is wanted, like {ip4 = [\"203.0.113.25\"], all = \"fail\"}")
+			}
+			text, err := spf(args[0].AsValueMap())
+			if err != nil {
+				return cty.NilVal, function.NewArgErrorf(0, "%s", err)
+			}
+			return cty.StringVal(text), nil
+		},
+	})
+}
+
+func spf(policy map[string]cty.Value) (string, error) {
+	keys := []string{"ip4", "ip6", "a", "mx", "include", "redirect", "all"}
+	for key := range policy {
+		if !slices.Contains(keys, key) {
+			return "", fmt.Errorf("%q is not a part of SPF%s", key, orList(schema.DidYouMean(key, keys), keys))
+		}
+	}
+	terms := []string{"v=spf1"}
+	lookups := 0
+	for _, key := range keys {
+		words, err := spfWords(key, policy[key])
+		if err != nil {
+			return "", err
+		}
+		for _, word := range words {
+			term, err := spfTerm(key, word)
+			if err != nil {
+				return "", err
+			}
+			switch key {
+			case "a", "mx", "include", "redirect":
+				lookups++
+			}
+			if lookups > maxLookups {
+				return "", fmt.Errorf("%s is look-up %d, and SPF allows %d: receivers would treat the record as broken. Take out what is no longer used, or list addresses instead of names", term, lookups, maxLookups)
+			}
+			terms = append(terms, term)
+		}
+	}
+	if has(policy, "redirect") && has(policy, "all") {
+		return "", fmt.Errorf("redirect is ignored where all is given (RFC 7208, 6.1): leave one of the two out")
+	}
+	return strings.Join(terms, " "), nil
+}
+
+func has(policy map[string]cty.Value, key string) bool {
+	v, ok := policy[key]
+	return ok && !v.IsNull()
+}
+
+// spfWords are the values of one key: redirect and all take one, the others a
+// list or set.
+func spfWords(key string, v cty.Value) ([]string, error) {
+	if v == cty.NilVal || v.IsNull() {
+		return nil, nil
+	}
+	if key == "redirect" || key == "all" {
+		if v.Type() != cty.String {
+			return nil, fmt.Errorf("%s takes one string", key)
+		}
+		return []string{v.AsString()}, nil
+	}
+	list, err := convert.Convert(v, cty.List(cty.String))
+	if err != nil {
+		return nil, fmt.Errorf("%s takes a list of strings, like [\"…\"]", key)
+	}
+	var out []string
+	for _, e := range list.AsValueSlice() {
+		if e.IsNull() {
+			return nil, fmt.Errorf("%s holds a null", key)
+		}
+		out = append(out, e.AsString())
+	}
+	return out, nil
+}
+
+func spfTerm(key, word string) (string, error) {
+	switch key {
+	case "ip4", "ip6":
+		return spfAddress(key, word)
+	case "all":
+		signs := map[string]string{"fail": "-all", "softfail": "~all", "neutral": "?all", "pass": "+all"}
+		names := []string{"fail", "softfail", "neutral", "pass"}
+		if signs[word] == "" {
+			return "", fmt.Errorf("all is %q%s", word, orList(schema.DidYouMean(word, names), names))
+		}
+		return signs[word], nil
+	}
+	name, length, sized := strings.Cut(word, "/")
+	domain, err := schema.CanonDomain(name)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", key, err)
+	}
+	if sized && key != "a" && key != "mx" {
+		return "", fmt.Errorf("%s: %q is not a domain name: take /%s away", key, word, length)
+	}
+	if key == "redirect" {
+		return "redirect=" + domain, nil
+	}
+	if sized {
+		if _, err := netip.ParsePrefix("0.0.0.0/" + length); err != nil {
+			return "", fmt.Errorf("%s: %q does not end with a prefix length from 0 to 32", key, word)
+		}
+		domain += "/" + length
+	}
+	return key + ":" + domain, nil
+}
+
+// spfAddress is an address or a network of the family that key names.
+func spfAddress(key, word string) (string, error) {
+	p, err := netip.ParsePrefix(word)
+	if err != nil {
+		a, err := netip.ParseAddr(word)
+		if err != nil || a.Zone() != "" {
+			return "", fmt.Errorf("%s: %q is neither an address nor a network", key, word)
+		}
+		p = netip.PrefixFrom(a, a.BitLen())
+	}
+	other := map[string]string{"ip4": "ip6", "ip6": "ip4"}[key]
+	if p.Addr().Is4() != (key == "ip4") {
+		return "", fmt.Errorf("%s: %q belongs under %s", key, word, other)
+	}
+	if p.Masked() != p {
+		return "", fmt.Errorf("%s: %q has host bits set: write %s", key, word, p.Masked())
+	}
+	if p.IsSingleIP() {
+		return key + ":" + p.Addr().String(), nil
+	}
+	return key + ":" + p.String(), nil
+}

@@ -1,0 +1,140 @@
+package lang
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// maxFaulty is after how many instances with mistakes of their own the rest of a
+// for_each is left out: whoever reads the first ones knows.
+const maxFaulty = 5
+
+// block evaluates the instances of a block. The value is what references to it
+// evaluate to: the view of the one, or a map of views by key.
+func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
+	b := n.block
+	ctx := ev.context(n)
+	if b.forEach == nil {
+		return ev.instance(n, ctx, "")
+	}
+	if n.bad[b.forEach] {
+		return cty.DynamicVal, nil
+	}
+	items, diags := b.forEach.Expr.Value(ctx)
+	if diags.HasErrors() {
+		return cty.DynamicVal, diags
+	}
+	if d := forEachable(items, b); d != nil {
+		return cty.DynamicVal, hcl.Diagnostics{d}
+	}
+	if !items.IsWhollyKnown() {
+		return cty.DynamicVal, nil
+	}
+	result := map[string]cty.Value{}
+	faulty, whole := 0, true
+	for it := items.ElementIterator(); it.Next() && faulty < maxFaulty; {
+		key, value := it.Element()
+		if d := badKey(key, b); d != nil {
+			return cty.DynamicVal, append(diags, d)
+		}
+		inner := ctx.NewChild()
+		inner.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
+		v, more := ev.instance(n, inner, key.AsString())
+		if more.HasErrors() {
+			faulty++
+			diags = diags.Extend(unsaid(diags, more))
+		}
+		if v.IsKnown() {
+			result[key.AsString()] = v
+		} else {
+			whole = false
+		}
+	}
+	switch {
+	case !whole || !n.used:
+		return cty.DynamicVal, diags
+	case len(result) == 0:
+		return cty.MapValEmpty(ev.views.of[b.typ.Name]), diags
+	}
+	return cty.MapVal(result), diags
+}
+
+// instance evaluates one instance of n and keeps the block. The value is unknown
+// if the block could not be made, or if nothing refers to it.
+func (ev *evaluator) instance(n *node, ctx *hcl.EvalContext, key string) (cty.Value, hcl.Diagnostics) {
+	b := n.block
+	s := &scope{ctx: ctx, views: ev.views, graph: ev.graph, bad: n.bad, each: b.forEach != nil}
+	value := s.object(b.body)
+	if !b.valid || s.failed {
+		s.check()
+		return cty.DynamicVal, s.diags
+	}
+	made, err := b.typ.New(schema.Addr{Type: b.typ.Name, Name: b.label, Key: key}, value, n.decl)
+	if err != nil {
+		if s.check(); !s.diags.HasErrors() {
+			s.diags = append(s.diags, failure(n.decl, "Invalid block", sentence(err.Error())))
+		}
+		return cty.DynamicVal, s.diags
+	}
+	ev.blocks = append(ev.blocks, made)
+	if !n.used {
+		return cty.DynamicVal, s.diags
+	}
+	return ev.views.add(b.typ, made), s.diags
+}
+
+// forEachable reports a value that for_each does not take.
+func forEachable(v cty.Value, b *block) *hcl.Diagnostic {
+	ty := v.Type()
+	at := b.forEach.Expr.Range()
+	switch {
+	case v.IsNull():
+		return failure(at, "Invalid for_each", "for_each is null. Write a map or a set of strings; an empty one makes no block.")
+	case ty == cty.DynamicPseudoType, ty.IsMapType(), ty.IsObjectType():
+		return nil
+	case ty.IsSetType() && (ty.ElementType() == cty.String || !v.IsKnown() || v.LengthInt() == 0):
+		return nil
+	case ty.IsListType(), ty.IsTupleType():
+		return failure(at, "Invalid for_each", "for_each takes a map or a set of strings, and this is a list, whose elements have no names. Write toset(…) around it.")
+	}
+	return failure(at, "Invalid for_each", fmt.Sprintf("for_each takes a map or a set of strings, and this is %s.", article(ty)))
+}
+
+func badKey(key cty.Value, b *block) *hcl.Diagnostic {
+	switch {
+	case key.IsNull():
+		return failure(b.forEach.Expr.Range(), "Invalid for_each", "An element of for_each is null. Each one is the key of a block, so leave it out.")
+	case key.AsString() == "":
+		return failure(b.forEach.Expr.Range(), "Invalid for_each", "A key of for_each is empty. Each key is part of the address of a block, so give it a name.")
+	}
+	return nil
+}
+
+// unsaid drops what other instances of the same block said already.
+func unsaid(said, more hcl.Diagnostics) hcl.Diagnostics {
+	var out hcl.Diagnostics
+	for _, d := range more {
+		again := false
+		for _, old := range said {
+			again = again || old.Subject != nil && d.Subject != nil && *old.Subject == *d.Subject && old.Summary == d.Summary && old.Detail == d.Detail
+		}
+		if !again {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// article names a type in a sentence: "a number".
+func article(ty cty.Type) string {
+	name := ty.FriendlyName()
+	switch name[0] {
+	case 'a', 'e', 'i', 'o', 'u':
+		return "an " + name
+	}
+	return "a " + name
+}

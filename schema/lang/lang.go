@@ -1,0 +1,111 @@
+// Package lang reads a configuration of mailrelay: it parses the files of one
+// directory, evaluates them, and gives a schema.Config.
+//
+// A configuration is every *.mail.hcl of a directory, merged; order never
+// matters, and directories below are not read. Values of variables come, each
+// overriding the one before, from the variable's default, the environment
+// (MAILRELAY_VAR_name), mailrelay.mailvars.hcl, *.auto.mailvars.hcl in the order
+// of their names, the files of -var-file, and -var.
+//
+// # How it is evaluated
+//
+// Blocks are matched once against their descriptions in package schema, which
+// finds what is unknown, missing or written twice without evaluating anything.
+// Variables, locals and blocks then form a graph by the references in their
+// expressions, and are evaluated after what they refer to. A reference to a block
+// evaluates to an object of its type's attributes and its address; where an
+// attribute takes a reference, the address is kept of it. At last
+// schema.Validate looks at the whole.
+//
+// Every mistake is a diagnostic with the place where it was made. What cannot be
+// evaluated because something else is wrong is passed over in silence, so that
+// one mistake is one diagnostic, and all of them are reported at once.
+//
+// # Secrets
+//
+// secret_file and secret_env give references. Nothing here reads the secret. The
+// path of a secret_file is kept as it was written: who reads it at the moment of
+// use resolves a relative one against the directory of the configuration.
+package lang
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// Options are what a configuration is evaluated with, besides its own files.
+type Options struct {
+	Vars     map[string]string            // -var, by name: as written, not parsed
+	VarFiles []string                     // -var-file, in order: a later one wins
+	Env      func(string) (string, bool)  // like os.LookupEnv; nil: no environment
+	ReadFile func(string) ([]byte, error) // reads VarFiles; nil: os.ReadFile
+	Version  string                       // of this program; empty: required_version is not checked
+}
+
+// Load reads the configuration in the directory dir. If the diagnostics hold an
+// error, the Config has no blocks. Its Sources are complete in any case, for
+// WriteDiagnostics, which shows snippets of them.
+func Load(dir string, o Options) (*schema.Config, hcl.Diagnostics) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return schema.NewConfig(nil, nil), hcl.Diagnostics{noDirectory(dir, err)}
+	}
+	defer root.Close()
+	return load(root.FS(), dir, o)
+}
+
+// LoadFS reads the configuration at the root of fsys, as Load does. fsys alone
+// decides what the functions file and fileexists can reach.
+func LoadFS(fsys fs.FS, o Options) (*schema.Config, hcl.Diagnostics) {
+	return load(fsys, "this directory", o)
+}
+
+func load(fsys fs.FS, where string, o Options) (*schema.Config, hcl.Diagnostics) {
+	if o.ReadFile == nil {
+		o.ReadFile = os.ReadFile
+	}
+	src := &sources{fsys: fsys, files: map[string]*hcl.File{}}
+	bodies, diags := src.configuration(where)
+	var blocks []schema.Block
+	if !diags.HasErrors() {
+		var more hcl.Diagnostics
+		blocks, more = evaluate(src, bodies, o)
+		diags = append(diags, more...)
+	}
+	if diags.HasErrors() {
+		blocks = nil
+	}
+	return schema.NewConfig(blocks, src.files), ordered(diags)
+}
+
+func evaluate(src *sources, bodies []source, o Options) ([]schema.Block, hcl.Diagnostics) {
+	types := schema.Types()
+	decl, diags := declare(bodies, types)
+	diags = append(diags, decl.assign(src, o)...)
+	g := newGraph(decl)
+	diags = append(diags, g.resolve(types)...)
+	order, more := g.order()
+	diags = append(diags, more...)
+	ev := newEvaluator(types, g, functions(src.fsys))
+	for _, n := range order {
+		diags = append(diags, ev.node(n)...)
+	}
+	diags = append(diags, versions(ev.blocks, o.Version, g)...)
+	return ev.blocks, append(diags, problems(ev.blocks, g)...)
+}
+
+func noDirectory(dir string, err error) *hcl.Diagnostic {
+	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Cannot read the configuration"}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.Detail = "There is no directory " + dir + ". Name the directory that holds the *.mail.hcl files with -chdir=DIR, or change into it."
+	default:
+		d.Detail = "The directory " + dir + " cannot be opened: " + err.Error() + ". Name the directory that holds the *.mail.hcl files, not one of the files."
+	}
+	return d
+}

@@ -1,0 +1,117 @@
+package lang
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// reference gives the address in v, which must be the view of a block.
+func (s *scope) reference(to schema.RefKind, v cty.Value, expr hclsyntax.Expression) (cty.Value, bool) {
+	if !v.IsKnown() {
+		return cty.NilVal, false
+	}
+	if v.IsNull() {
+		return cty.NullVal(cty.String), true
+	}
+	if name, many := s.views.typeNamed(v.Type()); name == to.To && !many {
+		return v.GetAttr("address"), true
+	}
+	s.report(expr, "Invalid reference", s.noReference(to, v))
+	return cty.NilVal, false
+}
+
+// references gives the addresses in v, which must be a list, set or tuple of
+// views, as a value of the type of k.
+func (s *scope) references(k schema.Kind, to schema.RefKind, v cty.Value, expr hclsyntax.Expression) (cty.Value, bool) {
+	ty := v.Type()
+	switch {
+	case !v.IsKnown():
+		return cty.NilVal, false
+	case v.IsNull():
+		return cty.NullVal(k.Type()), true
+	case ty.IsTupleType(), ty.IsListType(), ty.IsSetType():
+	default:
+		detail := s.noReference(to, v)
+		if name, many := s.views.typeNamed(ty); name == to.To && !many {
+			detail = fmt.Sprintf("A set of references is wanted here: write [%s] in brackets.", address(v))
+		} else if name == to.To {
+			detail = "This is all instances of a block with for_each, by key, and a set is wanted here: write values(…) around it."
+		}
+		s.report(expr, "Invalid reference", detail)
+		return cty.NilVal, false
+	}
+	var literal []hclsyntax.Expression
+	if tuple, ok := expr.(*hclsyntax.TupleConsExpr); ok {
+		literal = tuple.Exprs
+	}
+	out, whole := []cty.Value{}, true
+	for it := v.ElementIterator(); it.Next(); {
+		_, ev := it.Element()
+		at := expr
+		if len(literal) > len(out) {
+			at = literal[len(out)]
+		}
+		if ev.IsNull() {
+			s.report(at, "Invalid reference", fmt.Sprintf("An element is null: write %s, or leave it out.", to.What()))
+		}
+		a, ok := s.reference(to, ev, at)
+		whole = whole && ok && !a.IsNull()
+		out = append(out, a)
+	}
+	switch {
+	case !whole:
+		return cty.NilVal, false
+	case len(out) == 0 && k.Type().IsSetType():
+		return cty.SetValEmpty(cty.String), true
+	case len(out) == 0:
+		return cty.ListValEmpty(cty.String), true
+	case k.Type().IsSetType():
+		return cty.SetVal(out), true
+	}
+	return cty.ListVal(out), true
+}
+
+// noReference says what v is instead of a reference, and what to write.
+func (s *scope) noReference(to schema.RefKind, v cty.Value) string {
+	known := s.graph.names(to.To)
+	if v.Type() == cty.String {
+		text := v.AsString()
+		if a, err := schema.ParseAddr(text); err == nil && a.Type == to.To && a.Name != "" {
+			text = a.Name
+		}
+		if slices.Contains(known, text) {
+			return fmt.Sprintf("A reference is wanted here, not a string: write %s.%s, without quotes.", to.To, text)
+		}
+		return fmt.Sprintf("A reference is wanted here, not a string: write %s.NAME, without quotes%s", to.To, orDeclared(known))
+	}
+	name, many := s.views.typeNamed(v.Type())
+	switch {
+	case name == to.To:
+		return fmt.Sprintf("This is all instances of a block with for_each. Choose one by its key: %s.NAME[\"KEY\"].", to.To)
+	case many:
+		return fmt.Sprintf("This is a map of %s blocks, and a %s is wanted here%s", name, to.To, orDeclared(known))
+	case name != "":
+		return fmt.Sprintf("%s is a %s, and a %s is wanted here%s", address(v), name, to.To, orDeclared(known))
+	}
+	return fmt.Sprintf("A reference to a %s is wanted here, and this is %s: write %s.NAME%s", to.To, article(v.Type()), to.To, orDeclared(known))
+}
+
+func orDeclared(known []string) string {
+	if len(known) > 10 {
+		return "."
+	}
+	return orList("", known)
+}
+
+// address is the address in a view.
+func address(view cty.Value) string {
+	if a := view.GetAttr("address"); a.IsKnown() && !a.IsNull() {
+		return a.AsString()
+	}
+	return "This"
+}

@@ -1,0 +1,117 @@
+package lang
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// scope is the evaluation of one instance of a block.
+type scope struct {
+	ctx    *hcl.EvalContext
+	views  *views
+	graph  *graph
+	bad    map[*hclsyntax.Attribute]bool
+	each   bool // the block has for_each
+	found  []evaluated
+	failed bool // the block cannot be made
+	diags  hcl.Diagnostics
+}
+
+// evaluated is an attribute with its value, which has the type of its Kind but
+// was not checked yet.
+type evaluated struct {
+	attribute
+	value cty.Value
+}
+
+// object evaluates b into an object of the type of its description.
+func (s *scope) object(b *body) cty.Value {
+	out := make(map[string]cty.Value, len(b.desc.Attrs)+len(b.desc.Blocks))
+	for _, a := range b.desc.Attrs {
+		out[a.Name] = cty.NullVal(a.Kind.Type())
+	}
+	for _, n := range b.desc.Blocks {
+		out[n.Name] = cty.NullVal(n.Type())
+	}
+	for _, a := range b.attrs {
+		v, ok := s.attr(a)
+		if !ok {
+			s.failed = true
+			continue
+		}
+		s.found = append(s.found, evaluated{a, v})
+		out[a.desc.Name] = v
+	}
+	labelled := map[string]map[string]cty.Value{}
+	for _, n := range b.nested {
+		v := s.object(n.body)
+		switch {
+		case n.desc.Label != nil:
+			if labelled[n.desc.Name] == nil {
+				labelled[n.desc.Name] = map[string]cty.Value{}
+			}
+			labelled[n.desc.Name][n.label] = v
+		case n.desc.Variants != nil:
+			out[n.desc.Name] = variantObject(n, v)
+		default:
+			out[n.desc.Name] = v
+		}
+	}
+	for name, blocks := range labelled {
+		out[name] = cty.MapVal(blocks)
+	}
+	return cty.ObjectVal(out)
+}
+
+// variantObject is the object of all variants, of which one was written.
+func variantObject(n nested, v cty.Value) cty.Value {
+	out := map[string]cty.Value{}
+	for name, ty := range n.desc.Type().AttributeTypes() {
+		out[name] = cty.NullVal(ty)
+	}
+	out[n.label] = v
+	return cty.ObjectVal(out)
+}
+
+// attr evaluates a and converts it. It is false where that failed, with a
+// diagnostic unless the mistake is elsewhere and was reported there.
+func (s *scope) attr(a attribute) (cty.Value, bool) {
+	if s.bad[a.src] {
+		return cty.NilVal, false
+	}
+	v, diags := a.src.Expr.Value(s.ctx)
+	s.diags = append(s.diags, diags...)
+	if diags.HasErrors() {
+		return cty.NilVal, false
+	}
+	if ref, ok := a.desc.Kind.(schema.RefKind); ok {
+		return s.reference(ref, v, a.src.Expr)
+	}
+	if ref, ok := schema.Elem(a.desc.Kind).(schema.RefKind); ok {
+		return s.references(a.desc.Kind, ref, v, a.src.Expr)
+	}
+	if !v.IsWhollyKnown() {
+		return cty.NilVal, false
+	}
+	out, err := schema.Convert(a.desc.Kind, v)
+	if err != nil {
+		s.mismatch(a, v, err)
+		return cty.NilVal, false
+	}
+	return out, true
+}
+
+// report adds a diagnostic about an expression. Under for_each it shows for which
+// key, where the expression depends on it.
+func (s *scope) report(expr hcl.Expression, summary, detail string) {
+	d := failure(expr.Range(), summary, detail)
+	for _, t := range expr.Variables() {
+		if s.each && t.RootName() == "each" {
+			d.Expression, d.EvalContext = expr, s.ctx
+		}
+	}
+	s.diags = append(s.diags, d)
+}

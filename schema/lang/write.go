@@ -1,0 +1,40 @@
+package lang
+
+import (
+	"cmp"
+	"io"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// WriteDiagnostics writes diags to w in Terraform's layout: what happened, on
+// which line and in which block, the snippet, and what to do. files are the
+// Sources of the Config. Lines are wrapped at width; 0 does not wrap. color marks
+// severities and the place at fault with terminal sequences.
+func WriteDiagnostics(w io.Writer, files map[string]*hcl.File, width uint, color bool, diags hcl.Diagnostics) error {
+	return hcl.NewDiagnosticTextWriter(w, files, width, color).WriteDiagnostics(diags)
+}
+
+// ordered sorts diags by file and line, those without a place first, and drops
+// what is said twice.
+func ordered(diags hcl.Diagnostics) hcl.Diagnostics {
+	place := func(d *hcl.Diagnostic) hcl.Range {
+		if d.Subject == nil {
+			return hcl.Range{}
+		}
+		return *d.Subject
+	}
+	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int {
+		p, q := place(a), place(b)
+		return cmp.Or(cmp.Compare(p.Filename, q.Filename), cmp.Compare(p.Start.Byte, q.Start.Byte))
+	})
+	return slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool {
+		return place(a) == place(b) && a.Summary == b.Summary && a.Detail == b.Detail
+	})
+}
+
+// failure is an error about a place.
+func failure(at hcl.Range, summary, detail string) *hcl.Diagnostic {
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: &at}
+}
