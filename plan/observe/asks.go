@@ -1,0 +1,109 @@
+package observe
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+// Ask is one RRset to look at.
+type Ask struct {
+	Zone *schema.Zone // nil: outside every zone, asked at the resolvers
+	Key  rr.Key
+}
+
+// compare orders by zone, then key.
+func (a Ask) compare(b Ask) int {
+	return cmp.Or(a.zone().Compare(b.zone()), a.Key.Compare(b.Key))
+}
+
+func (a Ask) zone() schema.Addr {
+	if a.Zone == nil {
+		return schema.Addr{}
+	}
+	return a.Zone.Addr()
+}
+
+// Asks lists what a plan has to know, sorted, nothing twice: each record and
+// expectation of cfg, and what base says is ours, was about to be written, or
+// waits. What left the configuration together with its zone is asked for in the
+// zone as base had it. base may be nil.
+func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
+	var out []Ask
+	in := func(z *schema.Zone, name, typ string) {
+		out = append(out, Ask{z, rr.Key{Name: rr.Full(name, z.Name), Type: typ}})
+	}
+	for _, r := range schema.All[*schema.Record](cfg) {
+		if z := schema.At[*schema.Zone](cfg, r.Zone); z != nil {
+			in(z, r.Name, r.Type)
+		}
+	}
+	for _, e := range schema.All[*schema.Expect](cfg) {
+		z := schema.At[*schema.Zone](cfg, e.Zone)
+		switch {
+		case z != nil:
+			in(z, e.Name, e.Type)
+		case e.Zone.IsZero():
+			out = append(out, Ask{Key: rr.Key{Name: rr.Full(e.Name, ""), Type: e.Type}})
+		}
+	}
+	for _, o := range ours(base) {
+		if z := zoneOf(cfg, base, o); z != nil {
+			out = append(out, Ask{z, o.key})
+		}
+	}
+	slices.SortFunc(out, Ask.compare)
+	return slices.CompactFunc(out, func(a, b Ask) bool { return a.compare(b) == 0 })
+}
+
+// own is an RRset that base knows of.
+type own struct {
+	zone schema.Addr
+	key  rr.Key
+}
+
+func ours(base *revision.Revision) []own {
+	if base == nil {
+		return nil
+	}
+	var out []own
+	for _, o := range base.Owned {
+		out = append(out, own{o.Zone, o.Set.Key()})
+	}
+	for _, s := range slices.Concat(base.Intent, base.Pending) {
+		for _, set := range []*rr.Set{s.Before, s.After} {
+			if set != nil {
+				out = append(out, own{s.Zone, set.Key()})
+			}
+		}
+	}
+	return out
+}
+
+// zoneOf finds the zone of o: that of cfg if the name is in it, else that of
+// base. nil: nobody knows it any more.
+func zoneOf(cfg *schema.Config, base *revision.Revision, o own) *schema.Zone {
+	if z := schema.At[*schema.Zone](cfg, o.zone); z != nil && within(o.key.Name, z.Name) {
+		return z
+	}
+	for _, b := range base.Target {
+		if b.Addr != o.zone {
+			continue
+		}
+		old, err := revision.Config([]revision.Object{b})
+		if err != nil {
+			return nil
+		}
+		return schema.At[*schema.Zone](old, o.zone)
+	}
+	return nil
+}
+
+// within reports whether the full name is the zone or below it.
+func within(name, zone string) bool {
+	return name == zone+"." || strings.HasSuffix(name, "."+zone+".")
+}

@@ -1,0 +1,70 @@
+package observe
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+func TestAsks(t *testing.T) {
+	ref := func(s string) cty.Value { return text(s) }
+	old, err := revision.Objects(schema.NewConfig([]schema.Block{zone(t, "zone.gone", "gone.example")}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := schema.NewConfig([]schema.Block{
+		zone(t, "zone.contoso", "contoso.com"),
+		block(t, "record.mx", attrs{"zone": ref("zone.contoso"), "type": text("MX"), "values": list("10 mail")}),
+		block(t, "record.spf", attrs{"zone": ref("zone.contoso"), "type": text("TXT"), "values": list("a")}),
+		block(t, "record.too", attrs{"zone": ref("zone.contoso"), "type": text("TXT"), "values": list("b")}),
+		block(t, "expect.auto", attrs{"zone": ref("zone.contoso"), "name": text("autodiscover"), "type": text("CNAME"), "values": list("x")}),
+		block(t, "expect.rdns", attrs{"name": text("25.113.0.203.in-addr.arpa"), "type": text("PTR"), "values": list("x")}),
+	}, nil)
+	at := func(s string) schema.Addr {
+		a, err := schema.ParseAddr(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	base := &revision.Revision{
+		Target: old,
+		Owned: []revision.Owned{
+			{Zone: at("zone.contoso"), Set: rr.NewSet("contoso.com.", "MX", 60, "10 mail.contoso.com.")},
+			{Zone: at("zone.contoso"), Set: rr.NewSet("left.contoso.com.", "A", 60, "192.0.2.1")},
+			{Zone: at("zone.gone"), Set: rr.NewSet("www.gone.example.", "A", 60, "192.0.2.1")},
+			{Zone: at("zone.nobody"), Set: rr.NewSet("www.nobody.example.", "A", 60, "192.0.2.1")},
+		},
+		Intent:  []revision.Step{{Zone: at("zone.contoso"), After: set("half.contoso.com.", "A", 60, "192.0.2.1")}},
+		Pending: []revision.Step{{Zone: at("zone.contoso"), Before: set("later.contoso.com.", "A", 60, "192.0.2.1")}},
+	}
+	type line struct {
+		Zone string
+		Key  rr.Key
+	}
+	var got []line
+	for _, a := range Asks(cfg, base) {
+		got = append(got, line{a.zone().String(), a.Key})
+	}
+	want := []line{
+		{"", key("25.113.0.203.in-addr.arpa.", "PTR")},
+		{"zone.contoso", key("autodiscover.contoso.com.", "CNAME")},
+		{"zone.contoso", key("contoso.com.", "MX")},
+		{"zone.contoso", key("contoso.com.", "TXT")},
+		{"zone.contoso", key("half.contoso.com.", "A")},
+		{"zone.contoso", key("later.contoso.com.", "A")},
+		{"zone.contoso", key("left.contoso.com.", "A")},
+		{"zone.gone", key("www.gone.example.", "A")},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(Asks(cfg, nil)); n != 4 {
+		t.Errorf("%d asks without a base, want 4", n)
+	}
+}

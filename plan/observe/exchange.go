@@ -1,0 +1,156 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// payload is the size of UDP answers that is asked for: what fits into one packet
+// everywhere (DNS Flag Day 2020).
+const payload = 1232
+
+// errSilent is a server that gives no answer.
+var errSilent = errors.New("no answer")
+
+// exchange asks one address, with retries, and over TCP if the answer is cut. s
+// keeps the sockets.
+func (c *Client) exchange(ctx context.Context, s *server, addr string, q *dns.Msg) (*dns.Msg, error) {
+	var err error
+	for try := 0; try <= c.o.Retries; try++ {
+		if try > 0 {
+			if err := pause(ctx, try); err != nil {
+				return nil, err
+			}
+		}
+		var a *dns.Msg
+		if a, err = c.udp(ctx, s, addr, q); err == nil && a.Truncated {
+			a, err = c.tcp(ctx, addr, q)
+		}
+		if err == nil {
+			return a, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return nil, fmt.Errorf("%w after %d tries of %s each: check that the server runs, and that UDP and TCP port %s of it can be reached from here", errSilent, c.o.Retries+1, c.o.Timeout, port(addr))
+	}
+	return nil, fmt.Errorf("%w: %w: check that the server runs, and that UDP and TCP port %s of it can be reached from here", errSilent, err, port(addr))
+}
+
+func port(addr string) string {
+	_, p, _ := net.SplitHostPort(addr)
+	return p
+}
+
+// pause waits before a retry, a little longer each time, and at random, so that
+// the questions that one lost packet held up do not come back together.
+func pause(ctx context.Context, try int) error {
+	t := time.NewTimer(rand.N(50*time.Millisecond<<min(try, 5)) + time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// udp asks once. The socket goes back to the server for the next question if
+// this one was answered; otherwise a late answer may still come, and it is closed.
+func (c *Client) udp(ctx context.Context, s *server, addr string, q *dns.Msg) (*dns.Msg, error) {
+	conn, err := s.socket(ctx, c, addr)
+	if err != nil {
+		return nil, err
+	}
+	a, err := c.converse(ctx, conn, q)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	s.keep(addr, conn)
+	return a, nil
+}
+
+func (c *Client) converse(ctx context.Context, conn net.Conn, q *dns.Msg) (*dns.Msg, error) {
+	defer limit(ctx, conn, c.o.Timeout)()
+	q = q.Copy()
+	q.Id = dns.Id()
+	packet, err := q.Pack()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write(packet); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, dns.DefaultMsgSize)
+	for {
+		n, err := conn.Read(buf)
+		if err != nil {
+			return nil, err
+		}
+		a := new(dns.Msg)
+		if err := a.Unpack(buf[:n]); err != nil && !a.Truncated {
+			continue // noise, or forged: the answer may still come
+		}
+		if answers(a, q) {
+			return a, nil
+		}
+	}
+}
+
+// tcp asks once over TCP.
+func (c *Client) tcp(ctx context.Context, addr string, q *dns.Msg) (*dns.Msg, error) {
+	dialing, cancel := context.WithTimeout(ctx, c.o.Timeout)
+	defer cancel()
+	conn, err := c.o.Dial(dialing, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	defer limit(ctx, conn, c.o.Timeout)()
+	q = q.Copy()
+	q.Id = dns.Id()
+	framed := &dns.Conn{Conn: conn}
+	if err := framed.WriteMsg(q); err != nil {
+		return nil, err
+	}
+	a, err := framed.ReadMsg()
+	if err != nil {
+		return nil, err
+	}
+	if !answers(a, q) {
+		return nil, fmt.Errorf("it answered another question")
+	}
+	return a, nil
+}
+
+// limit ends what is read and written on conn after d, or when ctx ends. The
+// function it gives lifts that again.
+func limit(ctx context.Context, conn net.Conn, d time.Duration) func() {
+	conn.SetDeadline(time.Now().Add(d))
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	return func() { stop() }
+}
+
+// answers reports whether a is an answer to q (RFC 5452, 9.1). Some servers leave
+// out the question where they refuse it.
+func answers(a, q *dns.Msg) bool {
+	if !a.Response || a.Id != q.Id {
+		return false
+	}
+	if len(a.Question) == 0 {
+		return a.Rcode != dns.RcodeSuccess
+	}
+	x, y := a.Question[0], q.Question[0]
+	return len(a.Question) == 1 && strings.EqualFold(x.Name, y.Name) && x.Qtype == y.Qtype && x.Qclass == y.Qclass
+}
