@@ -32,21 +32,25 @@ type Dir struct {
 	poll time.Duration
 }
 
-// OpenDir gives the store in the directory at path, which is made if it is not
-// there: for its owner alone, and unknown to Git.
-func OpenDir(path string) (*Dir, error) {
-	for _, d := range []string{path, filepath.Join(path, "revisions"), filepath.Join(path, "nodes")} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return nil, fmt.Errorf("making the state directory: %w", err)
+// OpenDir gives the store in the directory at path. It is made, for its owner
+// alone and unknown to Git, when something is first written to it: reading leaves
+// no trace.
+func OpenDir(path string) *Dir {
+	return &Dir{path: path, poll: 250 * time.Millisecond}
+}
+
+// Make makes the directory if it is not there.
+func (d *Dir) Make() error {
+	for _, sub := range []string{"", "revisions", "nodes"} {
+		if err := os.MkdirAll(filepath.Join(d.path, sub), 0o700); err != nil {
+			return fmt.Errorf("making the state directory: %w", err)
 		}
 	}
-	ignore := filepath.Join(path, ".gitignore")
+	ignore := filepath.Join(d.path, ".gitignore")
 	if _, err := os.Stat(ignore); errors.Is(err, fs.ErrNotExist) {
-		if err := write(ignore, []byte("*\n")); err != nil {
-			return nil, err
-		}
+		return write(ignore, []byte("*\n"))
 	}
-	return &Dir{path: path, poll: 250 * time.Millisecond}, nil
+	return nil
 }
 
 // Path is the directory.
@@ -93,6 +97,9 @@ func read(path string) (*revision.Revision, error) {
 // current: a crash between the two leaves the old one current, and the file is
 // written again.
 func (d *Dir) Put(ctx context.Context, r *revision.Revision) error {
+	if err := d.Make(); err != nil {
+		return err
+	}
 	mutex := flock.New(filepath.Join(d.path, "put"))
 	if _, err := mutex.TryLockContext(ctx, 10*time.Millisecond); err != nil {
 		return fmt.Errorf("locking the state: %w", err)
@@ -121,6 +128,9 @@ func (d *Dir) Put(ctx context.Context, r *revision.Revision) error {
 // Lock implements Store. The lock is the operating system's, so it ends with the
 // process.
 func (d *Dir) Lock(ctx context.Context, who Info, timeout time.Duration) (func() error, error) {
+	if err := d.Make(); err != nil {
+		return nil, err
+	}
 	l := flock.New(filepath.Join(d.path, "lock"))
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -191,6 +201,9 @@ func (d *Dir) Watch(ctx context.Context) (<-chan revision.Hash, error) {
 
 // Report implements Store.
 func (d *Dir) Report(_ context.Context, n Node) error {
+	if err := d.Make(); err != nil {
+		return err
+	}
 	raw, err := json.MarshalIndent(n, "", "  ")
 	if err != nil {
 		return err
@@ -201,6 +214,9 @@ func (d *Dir) Report(_ context.Context, n Node) error {
 // Nodes implements Store.
 func (d *Dir) Nodes(context.Context) ([]Node, error) {
 	entries, err := os.ReadDir(filepath.Join(d.path, "nodes"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -20,11 +20,7 @@ import (
 
 func open(t *testing.T) *Dir {
 	t.Helper()
-	d, err := OpenDir(filepath.Join(t.TempDir(), "state"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return OpenDir(filepath.Join(t.TempDir(), "state"))
 }
 
 // next makes a revision that follows r.
@@ -41,6 +37,12 @@ func TestPutAndRead(t *testing.T) {
 	ctx, d := context.Background(), open(t)
 	if r, err := d.Current(ctx); r != nil || err != nil {
 		t.Fatalf("an empty store has %v, %v", r, err)
+	}
+	if n, err := d.Nodes(ctx); n != nil || err != nil {
+		t.Fatalf("an empty store has %v, %v", n, err)
+	}
+	if _, err := os.Stat(d.Path()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("reading made the directory: %v", err)
 	}
 	one := next(nil, "a")
 	two := next(one, "b")
