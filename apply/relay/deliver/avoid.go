@@ -1,0 +1,71 @@
+package deliver
+
+import (
+	"sync"
+	"time"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+const (
+	// avoidance is how long an address that failed is left alone.
+	avoidance = time.Minute
+	// avoidedMost bounds the memory of them.
+	avoidedMost = 10000
+)
+
+// avoided remembers the addresses that a connector could not reach, for all the
+// domains that share them: not every message must find it out anew. It is safe
+// for concurrent use.
+type avoided struct {
+	mu sync.Mutex
+	by map[avoidedKey]avoidedHop
+}
+
+// avoidedKey has the connector too: one may fail where another's TLS does not.
+type avoidedKey struct {
+	connector *schema.SendConnector
+	hop       hop
+}
+
+type avoidedHop struct {
+	until time.Time
+	why   outcome
+}
+
+// about gives the failure for which h is left alone, or nil.
+func (a *avoided) about(s *schema.SendConnector, h hop, now time.Time) *outcome {
+	k := avoidedKey{s, h}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	x, ok := a.by[k]
+	if !ok {
+		return nil
+	}
+	if !now.Before(x.until) {
+		delete(a.by, k)
+		return nil
+	}
+	return &x.why
+}
+
+// add leaves h alone for a while.
+func (a *avoided) add(s *schema.SendConnector, h hop, why outcome, now time.Time) {
+	k := avoidedKey{s, h}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.by) >= avoidedMost {
+		clear(a.by)
+	}
+	if a.by == nil {
+		a.by = map[avoidedKey]avoidedHop{}
+	}
+	a.by[k] = avoidedHop{now.Add(avoidance), why}
+}
+
+// forget clears the memory: another configuration may reach what this one did not.
+func (a *avoided) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.by)
+}

@@ -1,0 +1,199 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// dialer opens connections by the rules of a connector. It is safe for
+// concurrent use.
+type dialer struct {
+	dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	keys  credentials
+	avoid *avoided
+	clock func() time.Time
+}
+
+// connect tries the hops in order, and the addresses of each in turn, and gives
+// the first connection that is ready for MAIL. Otherwise the outcome is that of
+// the last attempt, and never about a recipient.
+func (d *dialer) connect(ctx context.Context, s *schema.SendConnector, helo string, hops hops) (*client, *outcome) {
+	var last *outcome
+	for hop, o := range hops {
+		if o != nil {
+			last = worse(last, o)
+			continue
+		}
+		if o := d.avoid.about(s, hop, d.clock()); o != nil {
+			last = worse(last, o)
+			continue
+		}
+		c, o := d.hop(ctx, s, helo, hop)
+		if o == nil {
+			return c, nil
+		}
+		o.host, o.addr = hop.host, hop.addr.String()
+		if o.kind != refused && ctx.Err() == nil {
+			d.avoid.add(s, hop, *o, d.clock())
+		}
+		last = worse(last, o)
+	}
+	if last == nil {
+		o := local(deferred, "4.4.4", "no next hop is known")
+		last = &o
+	}
+	return nil, last
+}
+
+// worse keeps the outcome that an administrator should see: what is held before
+// what is merely deferred, and the later one of two alike.
+func worse(a, b *outcome) *outcome {
+	if a != nil && a.kind == held && b.kind != held {
+		return a
+	}
+	return b
+}
+
+// hop connects to one address. Where TLS is only wished for, a failed handshake
+// is followed by a second connection without it.
+func (d *dialer) hop(ctx context.Context, s *schema.SendConnector, helo string, h hop) (*client, *outcome) {
+	must := mustTLS(s)
+	c, o, again := d.try(ctx, s, helo, h, s.TLS.Mode != "none")
+	if again && !must && ctx.Err() == nil {
+		c, o, _ = d.try(ctx, s, helo, h, false)
+	}
+	return c, o
+}
+
+// try makes one connection. again means that TLS was what failed.
+func (d *dialer) try(ctx context.Context, s *schema.SendConnector, helo string, h hop, wantTLS bool) (_ *client, _ *outcome, again bool) {
+	c, o := d.open(ctx, s.SourceAddress, h)
+	if o != nil {
+		return nil, o, false
+	}
+	defer func() {
+		if o != nil {
+			c.close()
+		}
+	}()
+	if o = c.greet(helo); o != nil {
+		return nil, o, false
+	}
+	switch {
+	case wantTLS && c.ext.startTLS:
+		if o = d.protect(ctx, c, s); o != nil {
+			return nil, o, o.kind != held // our own mistake is not for clear text to hide
+		}
+		if o = c.hello(helo); o != nil {
+			return nil, o, false
+		}
+	case mustTLS(s):
+		o = required(s, h)
+		return nil, o, false
+	}
+	if s.Auth != nil {
+		if o = d.authenticate(c, s.Auth); o != nil {
+			return nil, o, false
+		}
+	}
+	return c, nil, false
+}
+
+// required says why nothing goes to a host without TLS.
+func required(s *schema.SendConnector, h hop) *outcome {
+	o := local(deferred, "4.7.10", h.host+" does not offer STARTTLS, and "+s.Addr().String()+" requires it")
+	if s.TLS.Mode == "none" { // only AUTH asks for it then
+		o = local(held, "4.7.10", s.Addr().String()+" has a user name but tls { mode = \"none\" }: a password is never sent in clear")
+	}
+	return &o
+}
+
+// open dials. Its connections end when ctx does.
+func (d *dialer) open(ctx context.Context, source netip.Addr, h hop) (*client, *outcome) {
+	dialing, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	if source.IsValid() {
+		dialing = WithSource(dialing, source)
+	}
+	nc, err := d.dial(dialing, "tcp", h.addr.String())
+	if err != nil {
+		o := local(deferred, "4.4.1", "connecting to "+h.host+": "+printable(err.Error()))
+		return nil, &o
+	}
+	return newClient(newCut(ctx, nc), h.host, h.addr.String()), nil
+}
+
+// greet reads the greeting and says EHLO.
+func (c *client) greet(helo string) *outcome {
+	c.within(greetingLimit)
+	rep, err := c.answer()
+	if err != nil {
+		return c.trouble("waiting for the greeting", err)
+	}
+	if !rep.positive() {
+		o := judge(misplaced(rep), atConnect)
+		return &o
+	}
+	return c.hello(helo)
+}
+
+// hello says EHLO, and HELO to a server that does not know it.
+func (c *client) hello(helo string) *outcome {
+	rep, err := c.ask(commandLimit, "EHLO ", helo)
+	if err != nil {
+		return c.trouble("saying EHLO", err)
+	}
+	if rep.positive() {
+		c.ext = readExtensions(rep)
+		return nil
+	}
+	if rep.permanent() {
+		if rep, err = c.ask(commandLimit, "HELO ", helo); err != nil {
+			return c.trouble("saying HELO", err)
+		}
+	}
+	if !rep.positive() {
+		o := judge(misplaced(rep), atConnect)
+		return &o
+	}
+	return nil
+}
+
+// protect negotiates TLS.
+func (d *dialer) protect(ctx context.Context, c *client, s *schema.SendConnector) *outcome {
+	config, name, err := d.keys.config(s.TLS, mustTLS(s), c.host, d.clock())
+	if err != nil { // nothing that the next hop could help
+		o := local(held, "4.3.5", s.Addr().String()+": "+printable(err.Error()))
+		return &o
+	}
+	if err := c.startTLS(ctx, config, name); err != nil {
+		o := local(deferred, "4.7.5", fmt.Sprintf("securing the connection to %s: %s", c.host, printable(err.Error())))
+		return &o
+	}
+	return nil
+}
+
+// authenticate reads the password and logs on.
+func (d *dialer) authenticate(c *client, a *schema.SendAuth) *outcome {
+	password, err := d.keys.secret(a.Password)
+	if err != nil {
+		o := local(held, "4.3.5", "reading the password for "+c.host+": "+printable(err.Error()))
+		return &o
+	}
+	o, err := c.logOn(a, password)
+	if err != nil {
+		return c.trouble("logging on", err)
+	}
+	return o
+}
+
+// trouble is the outcome of a connection that failed.
+func (c *client) trouble(doing string, err error) *outcome {
+	o := local(deferred, "4.4.2", doing+" at "+c.host+": "+printable(err.Error()))
+	return &o
+}

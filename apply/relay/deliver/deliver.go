@@ -1,0 +1,124 @@
+// Package deliver carries queued messages to their next hops and settles them:
+// delivered, tried again later, or returned to the sender.
+//
+// # The way of a message
+//
+// A message comes in by Add when it has been stored, or from the spool when Run
+// begins. The policy routes each recipient; recipients with the same next hop
+// (the connector's smart hosts, or the domain of the rewritten address) travel
+// together. Each next hop has a lane: a queue of deliveries, the connections that
+// work it off, and how many of those there may be. That number starts small,
+// grows with success and shrinks with failure; max_connections bounds it over all
+// next hops of a connector. A connection is kept for further messages, up to
+// max_messages_per_connection, and closed when it has been idle for some seconds.
+//
+// A next hop that cannot be reached, or asks for patience, is left alone for a
+// while, and its whole queue waits with it. What the hop said about one recipient
+// concerns that recipient alone.
+//
+// # When it fails
+//
+// A permanent answer returns the message at once (RFC 3464). A temporary one, and
+// every failure of DNS, connection or TLS, is tried again by the relay's
+// retry_intervals until expiration; after delay_notification the sender is told
+// once. Both moments see one more try. Answers of Exchange Online that mean our
+// own configuration or reputation are held: tried again like temporary ones, and
+// logged at error level with what to do. A recipient without a route waits until
+// there is one.
+//
+// A report is on stable storage before the recipients it is about are taken from
+// the message. A crash can therefore deliver or report twice, but never lose.
+// A message from <> is never answered: the postmaster of the default domain gets
+// what cannot be delivered, and if that fails too it is dropped and logged.
+//
+// # Protection
+//
+// With tls { mode = "opportunistic" } the connection is protected if the next hop
+// can, and the message goes in clear if not. With mode "required", any verify but
+// "none", or auth, nothing goes out until the connection is what was asked for.
+package deliver
+
+import (
+	"context"
+	"crypto/x509"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/mailrelay/mailrelay/apply/relay/spool"
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// Store is what delivery needs of the queue on disk; Disk makes one of a spool.
+// Its methods may be called concurrently.
+type Store interface {
+	// Put stores a message of our own. It is on stable storage when the error is
+	// nil; the envelope comes back with ID, Size and Received.
+	Put(env spool.Envelope, content []byte) (spool.Envelope, error)
+	// Each calls f for every stored message, the oldest first.
+	Each(f func(spool.Envelope) error) error
+	// Body reads the content of a message; the caller closes it.
+	Body(id string) (io.ReadCloser, error)
+	// Update and Remove need not wait for the disk.
+	Update(spool.Envelope) error
+	Remove(id string) error
+}
+
+// Options is the world of a Runner. Only Spool is required.
+type Options struct {
+	Spool Store
+	Relay schema.Addr // which relay this is, for the choice of routes
+
+	// Dial connects; Source(ctx) gives it the local address that a connector wants.
+	// Nil means Dial.
+	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	Resolver Resolver       // nil: the system's
+	Roots    *x509.CertPool // nil: the system's; a connector with ca has its own
+	ReadFile func(name string) ([]byte, error)
+	Secret   func(schema.Secret) ([]byte, error) // nil: connectors with secrets fail
+
+	Clock func() time.Time // nil: time.Now. Timers are the runtime's
+	Log   *slog.Logger     // nil: none
+
+	// Delivered is called for each recipient that a next hop has taken, from the
+	// goroutine of the connection: it must not wait. It may be nil.
+	Delivered func(Event)
+
+	// Memory bounds the content of small messages that is kept in memory between
+	// Add and delivery, in bytes. What exceeds it is read from the spool. 0: 64 MiB.
+	Memory int64
+	// Grace is how long Run waits for deliveries in flight once its context has
+	// ended. 0: 30 s.
+	Grace time.Duration
+}
+
+// withDefaults fills in what was left out.
+func (o Options) withDefaults() Options {
+	if o.Dial == nil {
+		o.Dial = Dial
+	}
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = os.ReadFile
+	}
+	if o.Secret == nil {
+		o.Secret = func(schema.Secret) ([]byte, error) { return nil, errNoSecrets }
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Memory == 0 {
+		o.Memory = 64 << 20
+	}
+	if o.Grace == 0 {
+		o.Grace = 30 * time.Second
+	}
+	return o
+}

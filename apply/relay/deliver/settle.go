@@ -1,0 +1,144 @@
+package deliver
+
+import (
+	"container/heap"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/mailrelay/mailrelay/apply/relay/spool"
+)
+
+// settle ends a try of m: every recipient has its outcome. Reports are stored
+// before the recipients that they are about leave the spool.
+func (r *Runner) settle(m *message) {
+	r.mu.Lock()
+	conf := r.conf
+	r.mu.Unlock()
+	now := r.o.Clock()
+	old := expired(conf.relay.Queue, &m.env, now)
+	var keep, lost []int // indices of recipients
+	for i := range m.out {
+		switch o := &m.out[i]; {
+		case o.kind == delivered:
+		case o.kind == refused:
+			lost = append(lost, i)
+		case old:
+			o.expire()
+			lost = append(lost, i)
+		default:
+			keep = append(keep, i)
+		}
+	}
+	if len(lost) > 0 {
+		if err := r.giveUp(conf, m, lost); err != nil {
+			r.o.Log.Error("a message that cannot be delivered could not be returned to its sender, and is kept",
+				"id", m.env.ID, "from", mailbox(m.env.From), "error", err,
+				"advice", "Look at the disk of the spool: it may be full. The relay goes on trying.")
+			for _, i := range lost {
+				m.out[i].kind = deferred
+			}
+			keep = append(keep, lost...)
+			slices.Sort(keep)
+		}
+	}
+	if len(keep) == 0 {
+		r.remove(m)
+		return
+	}
+	r.postpone(conf, m, keep, now, old)
+}
+
+// expire makes what is temporary final.
+func (o *outcome) expire() {
+	o.expired = true
+	if o.text == "" {
+		o.text = "no attempt was made"
+	}
+}
+
+// remove ends a message whose recipients are all settled.
+func (r *Runner) remove(m *message) {
+	if err := r.o.Spool.Remove(m.env.ID); err != nil {
+		r.o.Log.Error("a message that is settled could not be removed from the spool: it may be delivered twice after a restart", "id", m.env.ID, "error", err)
+	}
+	r.mu.Lock()
+	r.memory -= int64(len(m.body))
+	r.all.remove(m)
+	r.mu.Unlock()
+}
+
+// postpone puts m back into the queue, with those recipients that are left. What
+// only waited for a next hop that is left alone is due when that ends, and has
+// used up no try.
+func (r *Runner) postpone(conf *config, m *message, keep []int, now time.Time, tooOld bool) {
+	q := conf.relay.Queue
+	env := &m.env
+	tried := false
+	var next time.Time
+	for _, i := range keep {
+		o := &m.out[i]
+		if o.until.After(next) {
+			next = o.until
+		}
+		tried = tried || !o.wait
+		m.stuck = m.stuck || o.kind == held || !o.remote
+		r.tell(env, i, o)
+	}
+	if late(q, env, now) && !tooOld {
+		if err := r.delayed(conf, m, keep); err != nil {
+			r.o.Log.Error("the sender of a delayed message could not be told", "id", env.ID, "error", err)
+		} else {
+			env.Delayed, tried = true, true // and the spool must know
+		}
+	}
+	write := tried || len(keep) < len(env.Rcpts)
+	if tried {
+		env.Tries++
+	}
+	if tried || !next.After(now) {
+		next = now.Add(interval(q, env.Tries))
+	}
+	next = due(q, env, now, next)
+
+	rcpts := make([]spool.Rcpt, len(keep)) // exactly as large as needed: it may wait for long
+	r.mu.Lock()
+	for n, i := range keep {
+		rcpts[n] = spool.Rcpt{To: env.Rcpts[i].To, LastError: r.words.one(m.out[i].text)}
+	}
+	env.LastError = rcpts[len(rcpts)-1].LastError
+	r.lastErr, r.lastAt = env.LastError, now
+	r.memory -= int64(len(m.body))
+	r.mu.Unlock()
+	env.Rcpts, env.Next = rcpts, next
+	m.body, m.out, m.next = nil, nil, next
+
+	if write {
+		if err := r.o.Spool.Update(*env); err != nil {
+			r.o.Log.Error("what is left of a message could not be written to the spool: it may be delivered twice after a restart", "id", env.ID, "error", err)
+		}
+	}
+	r.mu.Lock()
+	heap.Push(&r.waiting, m)
+	first := r.waiting[0] == m
+	r.mu.Unlock()
+	if first {
+		r.poke()
+	}
+}
+
+// tell logs why a recipient is kept.
+func (r *Runner) tell(env *spool.Envelope, i int, o *outcome) {
+	switch {
+	case o.wait:
+		r.trouble(slog.LevelDebug, "waiting", env, i, o)
+	case o.kind == held:
+		what := advice(o.status)
+		if what == "" {
+			what = "Correct the send connector or what it names: the next hop, or this relay, cannot use it as it is."
+		}
+		r.trouble(slog.LevelError, "held", env, i, o, slog.String("advice", what))
+	default:
+		r.trouble(slog.LevelInfo, "deferred", env, i, o)
+	}
+}

@@ -1,0 +1,27 @@
+package deliver
+
+import "time"
+
+// Stats is the state of the queue at one moment.
+type Stats struct {
+	Messages    int       // all that are not settled
+	Waiting     int       // of these, those that wait for their next try
+	Connections int       // to next hops, idle ones included
+	Oldest      time.Time // when the oldest message was received; zero: the queue is empty
+	LastError   string    // the last reason why something was not delivered
+	LastErrorAt time.Time
+}
+
+// Stats tells how the queue stands.
+func (r *Runner) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := Stats{Messages: r.all.n, Waiting: len(r.waiting), LastError: r.lastErr, LastErrorAt: r.lastAt}
+	for _, l := range r.lanes {
+		s.Connections += l.open
+	}
+	if r.all.oldest != nil {
+		s.Oldest = r.all.oldest.env.Received
+	}
+	return s
+}

@@ -1,0 +1,322 @@
+package deliver
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// transaction is one message for recipients of one next hop.
+type transaction struct {
+	from           schema.Mailbox
+	to             []schema.Mailbox
+	size           int64 // bytes; 0: not known
+	eightBit, utf8 bool
+	body           []byte                        // nil: open
+	open           func() (io.ReadCloser, error) // the body in the spool
+	out            []outcome                     // one for each of to
+	// answered means that the server has said something about this transaction:
+	// only before that may another connection repeat it without thought.
+	answered bool
+}
+
+// transact runs t. Every element of t.out is set, except where the error is not
+// nil: then those that are untried have had no answer, and the connection is
+// lost. Otherwise c.last tells whether it can be used again.
+func (c *client) transact(t *transaction) error {
+	if o, ok := c.impossible(t); ok {
+		t.answered = true
+		c.all(t, o)
+		return nil
+	}
+	c.sent++
+	var data reply
+	var err error
+	if c.ext.pipelining {
+		data, err = c.batch(t)
+	} else {
+		data, err = c.stepwise(t)
+	}
+	if err != nil {
+		return err
+	}
+	accepted := 0
+	for _, o := range t.out {
+		if o.kind == untried {
+			accepted++
+		}
+	}
+	switch {
+	case data.code == 0: // never asked for
+		return nil
+	case !data.intermediate():
+		if accepted > 0 {
+			c.all(t, judge(misplaced(data), atData))
+		}
+		return nil
+	case accepted == 0: // asked for in the same breath, and granted for nobody
+		c.within(dataLimit)
+		c.line(".")
+		c.open = false
+		_, err := c.answer()
+		return err
+	}
+	return c.content(t)
+}
+
+// impossible finds what the server cannot take by its own word.
+func (c *client) impossible(t *transaction) (outcome, bool) {
+	wide := t.utf8 || !ascii(t.from.Local)
+	for _, m := range t.to {
+		wide = wide || !ascii(m.Local)
+	}
+	switch {
+	case c.ext.limit > 0 && t.size > c.ext.limit:
+		return local(refused, "5.3.4", fmt.Sprintf("the message has %d bytes and %s takes %d", t.size, c.host, c.ext.limit)), true
+	case wide && !c.ext.utf8:
+		return local(refused, "5.6.7", "the message has addresses or header fields beyond ASCII, and "+c.host+" does not take them (SMTPUTF8)"), true
+	case t.eightBit && !c.ext.eightBit:
+		return local(refused, "5.6.1", "the message has 8-bit content, and "+c.host+" does not take it (8BITMIME)"), true
+	}
+	return outcome{}, false
+}
+
+// batch sends MAIL, every RCPT and DATA in one write (RFC 2920) and reads the
+// answers. It gives the one to DATA.
+func (c *client) batch(t *transaction) (data reply, err error) {
+	c.within(commandLimit)
+	reset := c.open
+	if reset {
+		c.line("RSET")
+	}
+	c.mail(t)
+	for _, m := range t.to {
+		c.line("RCPT TO:<", m.String(), ">")
+	}
+	c.line("DATA")
+	c.open = true
+	if reset {
+		if _, err := c.first(); err != nil {
+			return reply{}, err
+		}
+	}
+	rep, err := c.first()
+	if err != nil {
+		return reply{}, err
+	}
+	t.answered = true
+	if !rep.positive() {
+		c.all(t, judge(misplaced(rep), atMail))
+	}
+	for i := range t.to {
+		rep, err := c.answer()
+		if err != nil {
+			return reply{}, err
+		}
+		if t.out[i].kind == untried && !rep.positive() {
+			c.put(t, i, judge(misplaced(rep), atRcpt))
+		}
+	}
+	return c.answer()
+}
+
+// stepwise sends one command at a time. It gives the answer to DATA, or a zero
+// reply where no recipient was taken.
+func (c *client) stepwise(t *transaction) (data reply, err error) {
+	c.within(commandLimit)
+	if c.open {
+		c.line("RSET")
+		if _, err := c.first(); err != nil {
+			return reply{}, err
+		}
+	}
+	c.open = true
+	c.mail(t)
+	rep, err := c.first()
+	if err != nil {
+		return reply{}, err
+	}
+	t.answered = true
+	if !rep.positive() {
+		c.all(t, judge(misplaced(rep), atMail))
+		return reply{}, nil
+	}
+	accepted := false
+	for i, m := range t.to {
+		rep, err := c.ask(commandLimit, "RCPT TO:<", m.String(), ">")
+		if err != nil {
+			return reply{}, err
+		}
+		if rep.positive() {
+			accepted = true
+			continue
+		}
+		c.put(t, i, judge(misplaced(rep), atRcpt))
+	}
+	if !accepted {
+		return reply{}, nil
+	}
+	return c.ask(dataLimit, "DATA")
+}
+
+// first reads an answer to the beginning of a transaction. On a connection that
+// was kept, 421 there tells of its end and not of the message.
+func (c *client) first() (reply, error) {
+	rep, err := c.answer()
+	if err == nil && rep.code == 421 && c.sent > 1 {
+		return reply{}, errors.New("the next hop ended the connection: " + rep.String())
+	}
+	return rep, err
+}
+
+// mail queues MAIL FROM with the parameters that the server knows.
+func (c *client) mail(t *transaction) {
+	words := []string{"MAIL FROM:<", t.from.String(), ">"}
+	if c.ext.size && t.size > 0 {
+		words = append(words, " SIZE=", strconv.FormatInt(t.size, 10))
+	}
+	if t.eightBit {
+		words = append(words, " BODY=8BITMIME")
+	}
+	if c.ext.utf8 && (t.utf8 || !ascii(t.from.Local) || wideAny(t.to)) {
+		words = append(words, " SMTPUTF8")
+	}
+	c.line(words...)
+}
+
+// content sends the message after 354, and reads the answer that counts.
+func (c *client) content(t *transaction) error {
+	pace := &paced{c: c, end: time.Now().Add(bodyLimit + time.Duration(t.size/bodyPace)*time.Second)}
+	c.w.Reset(pace)
+	d := &dots{w: c.w}
+	if err := t.copyTo(d); err != nil {
+		return c.broken(t, err)
+	}
+	if err := d.Close(); err != nil {
+		return c.broken(t, err)
+	}
+	if err := c.w.Flush(); err != nil {
+		return c.broken(t, err)
+	}
+	c.w.Reset(c.nc)
+	c.within(finalLimit)
+	rep, err := c.answer()
+	if err != nil {
+		return err
+	}
+	c.open = false
+	c.all(t, judge(misplaced(rep), atData))
+	return nil
+}
+
+// broken ends a body that could not be sent whole: there is no way back to
+// commands. A server that refuses in the middle may have said why.
+func (c *client) broken(t *transaction, cause error) error {
+	c.w.Reset(c.nc)
+	c.within(quitLimit)
+	if own, ok := cause.(unreadable); ok {
+		c.last = true
+		c.all(t, local(deferred, "4.3.0", "the message could not be read from the spool: "+own.Error()))
+		return nil
+	}
+	if rep, err := readReply(c.r); err == nil && !rep.positive() {
+		c.last = true
+		c.all(t, judge(misplaced(rep), atData))
+		return nil
+	}
+	return c.lost(cause)
+}
+
+// unreadable is an error of the spool, not of the connection.
+type unreadable struct{ error }
+
+func (t *transaction) copyTo(d *dots) error {
+	if t.body != nil {
+		_, err := d.Write(t.body)
+		return err
+	}
+	r, err := t.open()
+	if err != nil {
+		return unreadable{err}
+	}
+	defer r.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buf)
+		if n > 0 {
+			if _, err := d.Write(buf[:n]); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return unreadable{err}
+		}
+	}
+}
+
+// paced gives each write of a body its own time, and all of them an end.
+type paced struct {
+	c   *client
+	end time.Time
+}
+
+func (p *paced) Write(b []byte) (int, error) {
+	next := time.Now().Add(blockLimit)
+	if next.After(p.end) {
+		next = p.end
+	}
+	p.c.nc.SetDeadline(next)
+	return p.c.nc.Write(b)
+}
+
+// all sets the outcome of every recipient that has none yet.
+func (c *client) all(t *transaction, o outcome) {
+	for i := range t.out {
+		if t.out[i].kind == untried {
+			c.put(t, i, o)
+		}
+	}
+}
+
+func (c *client) put(t *transaction, i int, o outcome) {
+	o.host, o.addr, o.final = c.host, c.addr, t.to[i]
+	t.out[i] = o
+}
+
+// misplaced makes an answer in the 300s where none belongs a temporary one.
+func misplaced(r reply) reply {
+	if r.intermediate() {
+		r.code, r.status = 451, ""
+	}
+	return r
+}
+
+func wideAny(to []schema.Mailbox) bool {
+	for _, m := range to {
+		if !ascii(m.Local) {
+			return true
+		}
+	}
+	return false
+}
+
+func ascii(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > 126 }) < 0
+}
+
+// bytesOf reads a number of bytes; 0 if it is none.
+func bytesOf(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
