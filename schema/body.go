@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"sort"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -171,17 +170,4 @@ func under(path cty.Path, err error) error {
 		return append(path, pe.Path...).NewError(fmt.Errorf("%s", pe.Error()))
 	}
 	return path.NewError(err)
-}
-
-// names lists what may stand in the body, sorted, for suggestions.
-func (b *Body) names() []string {
-	var out []string
-	for _, a := range b.Attrs {
-		out = append(out, a.Name)
-	}
-	for _, n := range b.Blocks {
-		out = append(out, n.Name)
-	}
-	sort.Strings(out)
-	return out
 }

@@ -51,6 +51,7 @@ func Text(w io.Writer, m *Model, s Style) error {
 			rc.text(&b, s)
 		}
 	}
+	m.byHand(&b, s)
 	m.open(&b, s)
 	m.nodes(&b, s)
 	m.unmet(&b, s)

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/cmd/mailrelay/internal/ui"
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/lang"
+)
+
+// app is what the commands share.
+type app struct {
+	ui    *ui.UI
+	env   func(string) (string, bool)
+	world world
+	dir   string // of the configuration
+
+	noColor bool
+	vars    []string
+	files   []string
+	state   string
+}
+
+// configFlags are those of commands that read the configuration.
+func (a *app) configFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "var", Usage: "set a variable, `NAME=VALUE`", Destination: &a.vars},
+		&cli.StringSliceFlag{Name: "var-file", Usage: "read values of variables from `FILE`", Destination: &a.files},
+		a.colorFlag(),
+	}
+}
+
+func (a *app) colorFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "no-color", Usage: "no colour", Destination: &a.noColor}
+}
+
+func (a *app) stateFlag() cli.Flag {
+	return &cli.StringFlag{Name: "state", Usage: "the state is in `DIR` [what the configuration says, else .mailrelay in it]", Destination: &a.state}
+}
+
+// begin is called first by every command, when flags are known.
+func (a *app) begin() {
+	if a.noColor {
+		a.ui.Color, a.ui.ErrColor = false, false
+	}
+}
+
+// load reads the configuration and says what is wrong with it.
+func (a *app) load() (*schema.Config, error) {
+	vars := map[string]string{}
+	for _, v := range a.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok {
+			return nil, fmt.Errorf("-var %q is not NAME=VALUE", v)
+		}
+		vars[name] = value
+	}
+	c, diags := lang.Load(a.dir, lang.Options{Vars: vars, VarFiles: a.files, Env: a.env, Version: version})
+	a.ui.Diagnostics(c.Sources, diags)
+	if diags.HasErrors() {
+		return nil, exit{exitError}
+	}
+	return c, nil
+}
+
+// store opens the state: of -state, or where the configuration c says; c may be
+// nil.
+func (a *app) store(c *schema.Config) (*state.Dir, error) {
+	path := a.state
+	switch {
+	case strings.HasPrefix(path, "postgres://"), strings.HasPrefix(path, "postgresql://"):
+		return nil, errors.New("state in PostgreSQL is not in this version: use -state=DIR")
+	case path != "":
+	case c != nil && c.Settings().StatePath != "":
+		path = c.Settings().StatePath
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(a.dir, path)
+		}
+	default:
+		path = filepath.Join(a.dir, ".mailrelay")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	return state.OpenDir(abs), nil
+}
+
+// who says who works here, for locks and revisions.
+func (a *app) who(operation string) state.Info {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return state.Info{Who: name + "@" + host, PID: os.Getpid(), Operation: operation, Since: a.world.clock().UTC()}
+}
+
+// stop turns the end of ctx into a sentence.
+func stop(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("interrupted; the state is valid, and the same command goes on from there (%w)", err)
+	}
+	return err
+}

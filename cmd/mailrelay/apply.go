@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/mailrelay/mailrelay/apply"
+	"github.com/mailrelay/mailrelay/apply/dns"
+	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/plan/observe"
+	"github.com/mailrelay/mailrelay/plan/render"
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+func (a *app) applyCommand() *cli.Command {
+	var o applyOptions
+	return &cli.Command{
+		Name:        "apply",
+		Usage:       "make it so",
+		UsageText:   "mailrelay [-chdir=DIR] apply [flags] [PLANFILE]",
+		Description: "Makes a saved plan so, or plans, shows the plan and asks. Writes DNS with the\nplan's evidence as prerequisites: what changed since then is never overwritten.\n\nExample:\n\n  mailrelay plan -out=change.plan && mailrelay apply change.plan",
+		Flags: append(a.configFlags(), a.stateFlag(),
+			&cli.BoolFlag{Name: "auto-approve", Usage: "do not ask", Destination: &o.approve},
+			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit with 2 when something is left to do", Destination: &o.detailed},
+			&cli.DurationFlag{Name: "lock-timeout", Usage: "wait so long for another apply", Destination: &o.lock},
+			&cli.IntFlag{Name: "parallelism", Usage: "write `N` zones at a time", Value: 10, Destination: &o.parallel},
+			a.inputFlag(),
+		),
+		Action: func(ctx context.Context, c *cli.Command) error {
+			a.begin()
+			if c.NArg() > 1 {
+				return fmt.Errorf("apply takes one plan file, and %d arguments were given", c.NArg())
+			}
+			if file := c.Args().First(); file != "" {
+				return a.applyFile(ctx, file, o)
+			}
+			return a.applyNow(ctx, o)
+		},
+	}
+}
+
+type applyOptions struct {
+	approve, detailed bool
+	lock              time.Duration
+	parallel          int
+}
+
+// applyNow plans, asks and applies.
+func (a *app) applyNow(ctx context.Context, o applyOptions) error {
+	if a.state == "none" {
+		return errors.New("-state=none is for plan alone: apply records what it does, so give it a state directory")
+	}
+	p, store, err := a.makePlan(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := render.NewModel(p)
+	if err != nil {
+		return err
+	}
+	if err := render.Text(a.ui.Out, m, render.Style{Color: a.ui.Color}); err != nil {
+		return err
+	}
+	if p.Refused() {
+		return exit{exitRefused}
+	}
+	if !p.Empty() && !o.approve {
+		ok, err := a.ui.Confirm("Do you want to perform these actions?", "mailrelay will perform the actions described above.")
+		if err != nil {
+			return err
+		}
+		if !ok {
+			a.ui.Progress("Apply cancelled. Nothing was changed.")
+			return exit{exitError}
+		}
+	}
+	return a.apply(ctx, p, store, o)
+}
+
+// applyFile applies a saved plan. The plan is made again from what the file
+// carries, so that nothing in it can have been edited away.
+func (a *app) applyFile(ctx context.Context, file string, o applyOptions) error {
+	raw, err := a.world.readFile(file)
+	if err != nil {
+		return fmt.Errorf("reading the plan: %w", err)
+	}
+	m, err := render.Read(raw)
+	if err != nil {
+		return err
+	}
+	if m.Stateless {
+		return errors.New("this plan was made with -state=none, which is for looking alone: make it again with the state")
+	}
+	c, err := revision.Config(m.Target)
+	if err != nil {
+		return fmt.Errorf("reading the plan: %w", err)
+	}
+	store, err := a.store(c)
+	if err != nil {
+		return err
+	}
+	base, err := store.Current(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the state: %w", err)
+	}
+	var current revision.Hash
+	if base != nil {
+		current = base.Hash
+	}
+	if current != m.Base {
+		return a.stale(fmt.Errorf("another revision has been applied since the plan was made from revision %d", m.BaseSerial))
+	}
+	p, err := plan.Make(c, base, m.Evidence, m.Timestamp)
+	if err != nil {
+		return err
+	}
+	again, err := render.NewModel(p)
+	if err != nil {
+		return err
+	}
+	if was, is := mustJSON(m), mustJSON(again); was != is {
+		return errors.New("the plan file does not say what follows from its own evidence: it was edited, or made by another version of mailrelay; make the plan again")
+	}
+	if p.Refused() {
+		a.ui.Error("The plan is refused", "It carries findings of severity error. See mailrelay show "+file)
+		return exit{exitRefused}
+	}
+	return a.apply(ctx, p, store, o)
+}
+
+func mustJSON(m *render.Model) string {
+	raw, err := m.JSON()
+	if err != nil {
+		return "" // equal to nothing that was read
+	}
+	return string(raw)
+}
+
+// apply makes p so and says what was done.
+func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o applyOptions) error {
+	c, err := revision.Config(p.Target)
+	if err != nil {
+		return err
+	}
+	seen := a.observer(c)
+	zone := func(addr schema.Addr) *schema.Zone {
+		base, err := store.Current(ctx)
+		if err != nil {
+			return nil
+		}
+		return plan.Zone(c, base, addr)
+	}
+	rfc2136 := dns.NewRFC2136(dns.Options{Dial: a.world.dial, Observer: seen, Secret: a.world.secret(a.dir), Clock: a.world.clock})
+	res, err := apply.Run(ctx, p, apply.Options{
+		Store: store,
+		Writer: func(z *schema.Zone) dns.Writer {
+			if z.RFC2136 == nil {
+				return nil
+			}
+			return rfc2136
+		},
+		Observe: func(ctx context.Context, sets []plan.SetChange) []plan.Observation {
+			var asks []observe.Ask
+			for _, s := range sets {
+				asks = append(asks, observe.Ask{Zone: zone(s.Zone), Key: s.Key})
+			}
+			return seen.RRsets(ctx, asks)
+		},
+		Clock: a.world.clock, Sleep: a.world.sleep, Who: a.who("apply"),
+		LockTimeout: o.lock, NodeTimeout: 30 * time.Second, Parallel: o.parallel,
+		Event: func(e apply.Event) { a.event(e) },
+	})
+	var stale *apply.StaleError
+	switch {
+	case errors.As(err, &stale):
+		return a.stale(err)
+	case err != nil:
+		return stop(ctx, err)
+	}
+	return a.done(p, res, o)
+}
+
+func (a *app) event(e apply.Event) {
+	if e.Err == nil {
+		a.ui.Progress("%s: %s", e.Addr, e.Text)
+	}
+}
+
+// stale says that the world moved since the plan.
+func (a *app) stale(err error) error {
+	a.ui.Error("The plan is stale", err.Error()+".\n\nNothing of what moved was written. Make the plan again, and review it again.")
+	return exit{exitStale}
+}
+
+// done says what was done and what is left.
+func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
+	n := p.Counts()
+	byHand := map[schema.Addr]bool{}
+	for _, s := range res.Manual {
+		for _, addr := range s.Addrs {
+			byHand[addr] = true
+		}
+	}
+	for _, c := range p.Changes {
+		if !byHand[c.Addr] {
+			continue
+		}
+		switch c.Action {
+		case plan.Create:
+			n.Add--
+		case plan.Update:
+			n.Change--
+		case plan.Delete:
+			n.Destroy--
+		}
+	}
+	var imported string
+	if n.Import > 0 {
+		imported = fmt.Sprintf("%d imported, ", n.Import)
+	}
+	fmt.Fprintf(a.ui.Out, "\nApply complete! Resources: %s%d added, %d changed, %d destroyed.\n", imported, n.Add, n.Change, n.Destroy)
+	left := res.Behind != nil || len(byHand) > 0
+	for _, c := range p.Changes {
+		left = left || c.Action == plan.Inconclusive
+	}
+	if len(byHand) > 0 {
+		a.ui.Progress("%d records stand in zones that a person edits: enter the lines shown above, then run apply again to take them over.", len(byHand))
+	}
+	if res.Behind != nil {
+		a.ui.Warning("Relay nodes are behind", res.Behind.Error()+".")
+	}
+	if left && o.detailed {
+		return exit{exitNotConverged}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/plan/observe"
+	"github.com/mailrelay/mailrelay/plan/render"
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+func (a *app) planCommand() *cli.Command {
+	var out string
+	var json, detailed bool
+	return &cli.Command{
+		Name:        "plan",
+		Usage:       "show what would change",
+		UsageText:   "mailrelay [-chdir=DIR] plan [flags]",
+		Description: "Compares the configuration with live DNS, with what was applied and with the\nrunning relays. Changes nothing.\n\nExample:\n\n  mailrelay plan -out=change.plan -detailed-exitcode",
+		Flags: append(a.configFlags(), a.stateFlag(),
+			&cli.StringFlag{Name: "out", Usage: "write the plan to `FILE`, for apply", Destination: &out},
+			&cli.BoolFlag{Name: "json", Usage: "print the plan as JSON", Destination: &json},
+			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit with 2 when not converged", Destination: &detailed},
+			a.inputFlag(),
+		),
+		Action: func(ctx context.Context, c *cli.Command) error {
+			a.begin()
+			if err := noArgs(c); err != nil {
+				return err
+			}
+			p, _, err := a.makePlan(ctx)
+			if err != nil {
+				return err
+			}
+			m, err := render.NewModel(p)
+			if err != nil {
+				return err
+			}
+			raw, err := m.JSON()
+			if err != nil {
+				return err
+			}
+			if out != "" {
+				if err := os.WriteFile(out, raw, 0o600); err != nil {
+					return fmt.Errorf("writing the plan: %w", err)
+				}
+			}
+			if json {
+				_, err = a.ui.Out.Write(raw)
+			} else {
+				err = render.Text(a.ui.Out, m, render.Style{Color: a.ui.Color})
+			}
+			switch {
+			case err != nil:
+				return err
+			case p.Refused():
+				return exit{exitRefused}
+			}
+			if out != "" && !p.Empty() && !json {
+				a.ui.Progress("\nSaved the plan to %s. To make it so, run:\n  mailrelay%s apply %s", out, a.chdirFlag(), out)
+			}
+			if detailed && !p.Converged() {
+				return exit{exitNotConverged}
+			}
+			return nil
+		},
+	}
+}
+
+// inputFlag turns questions off.
+func (a *app) inputFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "input", Usage: "whether questions may be asked", Value: true,
+		Action: func(_ context.Context, _ *cli.Command, v bool) error {
+			a.ui.Input = a.ui.Input && v
+			return nil
+		}}
+}
+
+// chdirFlag is the -chdir that a command to run next needs.
+func (a *app) chdirFlag() string {
+	if a.dir == "." {
+		return ""
+	}
+	return " -chdir=" + a.dir
+}
+
+// makePlan reads, asks and compares. The store is nil with -state=none.
+func (a *app) makePlan(ctx context.Context) (*plan.Plan, state.Store, error) {
+	c, err := a.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	var store state.Store
+	var base *revision.Revision
+	var seen plan.Seen
+	if a.state != "none" {
+		dir, err := a.store(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		store = dir
+		if base, err = dir.Current(ctx); err != nil {
+			return nil, nil, fmt.Errorf("reading the state: %w", err)
+		}
+		if seen.Nodes, err = a.nodes(ctx, dir, base); err != nil {
+			return nil, nil, err
+		}
+	}
+	seen.RRsets = a.observer(c).Observe(ctx, c, base)
+	if err := ctx.Err(); err != nil {
+		return nil, nil, errors.New("interrupted while asking name servers; nothing was changed")
+	}
+	p, err := plan.Make(c, base, seen, a.world.clock().UTC())
+	if err != nil {
+		return nil, nil, err
+	}
+	p.Stateless = store == nil
+	return p, store, nil
+}
+
+// observer asks name servers as the configuration says.
+func (a *app) observer(c *schema.Config) *observe.Client {
+	resolvers := a.world.resolvers
+	if resolvers == nil {
+		resolvers = c.Settings().Resolvers
+	}
+	return observe.New(observe.Options{Dial: a.world.dial, Resolvers: resolvers, Clock: a.world.clock})
+}
+
+// nodes are the reports of relay nodes, as a plan sees them.
+func (a *app) nodes(ctx context.Context, store state.Store, base *revision.Revision) ([]plan.Node, error) {
+	reports, err := store.Nodes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading what relay nodes report: %w", err)
+	}
+	var out []plan.Node
+	for _, n := range reports {
+		p := plan.Node{Name: n.Name, Revision: n.Revision, Serial: n.Serial, Live: n.Live(a.world.clock())}
+		if base != nil && n.Refused == base.Hash {
+			p.Error = n.LastError
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/mailrelay/mailrelay/apply/relay"
+	"github.com/mailrelay/mailrelay/apply/state"
+)
+
+func (a *app) serveCommand() *cli.Command {
+	var name string
+	return &cli.Command{
+		Name:        "serve",
+		Usage:       "run the SMTP relay",
+		UsageText:   "mailrelay serve [flags]",
+		Description: "Runs the relay from what was applied, never from loose files. It takes over a\nnew revision within two seconds, without closing a session.\n\nExample:\n\n  mailrelay serve -state=/var/lib/mailrelay",
+		Flags: []cli.Flag{a.stateFlag(),
+			&cli.StringFlag{Name: "relay", Usage: "be relay.`NAME`, where a configuration has several", Destination: &name},
+		},
+		Action: func(ctx context.Context, c *cli.Command) error {
+			if err := noArgs(c); err != nil {
+				return err
+			}
+			store, err := a.store(nil)
+			if err != nil {
+				return err
+			}
+			log := slog.New(slog.NewJSONHandler(a.ui.Err, nil))
+			return a.serve(ctx, store, name, log)
+		},
+	}
+}
+
+// serve runs the relay until ctx ends.
+func (a *app) serve(ctx context.Context, store *state.Dir, name string, log *slog.Logger) error {
+	if err := store.Make(); err != nil {
+		return err
+	}
+	err := relay.Run(ctx, relay.Options{
+		Store: store, Dir: store.Path(), Relay: name,
+		Listen: a.world.listen, Dial: a.world.dial, Resolver: a.world.resolver, Roots: a.world.roots,
+		ReadFile: a.world.readFile, Secret: a.world.secret(a.dir), Clock: a.world.clock, Log: log,
+	})
+	if err != nil {
+		return fmt.Errorf("the relay stopped: %w", err)
+	}
+	return nil
+}

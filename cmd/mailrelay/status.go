@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// status is what the status command shows.
+type status struct {
+	Revision *revisionStatus `json:"revision"` // null: nothing was applied yet
+	Nodes    []nodeStatus    `json:"nodes"`
+}
+
+type revisionStatus struct {
+	Serial  uint64        `json:"serial"`
+	Hash    revision.Hash `json:"hash"`
+	Applied time.Time     `json:"applied"`
+	By      string        `json:"by"`
+	Intent  int           `json:"intent"` // RRsets that an apply left unfinished
+}
+
+type nodeStatus struct {
+	state.Node
+	// State is running, behind, refusing, stopped, or gone without a word.
+	State string `json:"state"`
+}
+
+func (a *app) statusCommand() *cli.Command {
+	var asJSON bool
+	return &cli.Command{
+		Name:        "status",
+		Usage:       "show what is applied and what each relay node runs",
+		UsageText:   "mailrelay [-chdir=DIR] status [flags]",
+		Description: "Example:\n\n  mailrelay status -state=/var/lib/mailrelay",
+		Flags: append(a.configFlags(), a.stateFlag(),
+			&cli.BoolFlag{Name: "json", Usage: "print it as JSON", Destination: &asJSON}),
+		Action: func(ctx context.Context, c *cli.Command) error {
+			a.begin()
+			if err := noArgs(c); err != nil {
+				return err
+			}
+			s, err := a.status(ctx)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				e := json.NewEncoder(a.ui.Out)
+				e.SetIndent("", "  ")
+				return e.Encode(s)
+			}
+			return s.text(a.ui.Out, a.world.clock())
+		},
+	}
+}
+
+func (a *app) status(ctx context.Context) (*status, error) {
+	store, err := a.statusStore()
+	if err != nil {
+		return nil, err
+	}
+	cur, err := store.Current(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the state: %w", err)
+	}
+	nodes, err := store.Nodes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading what relay nodes report: %w", err)
+	}
+	s := &status{Nodes: []nodeStatus{}}
+	var hash revision.Hash
+	if cur != nil {
+		hash = cur.Hash
+		s.Revision = &revisionStatus{cur.Serial, cur.Hash, cur.Applied, cur.By, len(cur.Intent)}
+	}
+	for _, n := range nodes {
+		s.Nodes = append(s.Nodes, nodeStatus{n, nodeState(n, hash, a.world.clock())})
+	}
+	return s, nil
+}
+
+// statusStore opens the state without reading the configuration if -state says
+// where it is.
+func (a *app) statusStore() (*state.Dir, error) {
+	if a.state != "" {
+		return a.store(nil)
+	}
+	c, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	return a.store(c)
+}
+
+func nodeState(n state.Node, current revision.Hash, now time.Time) string {
+	switch {
+	case n.Stopped:
+		return "stopped"
+	case !n.Live(now):
+		return "gone"
+	case n.Refused == current && current != "":
+		return "refusing"
+	case n.Revision != current:
+		return "behind"
+	}
+	return "running"
+}
+
+func (s *status) text(w io.Writer, now time.Time) error {
+	var b strings.Builder
+	if s.Revision == nil {
+		b.WriteString("Nothing has been applied yet. Run mailrelay apply.\n")
+	} else {
+		r := s.Revision
+		fmt.Fprintf(&b, "Revision %d (%s), applied %s by %s.\n", r.Serial, r.Hash.Short(), r.Applied.UTC().Format(time.RFC3339), r.By)
+		if r.Intent > 0 {
+			fmt.Fprintf(&b, "An apply ended before it was done with %d RRsets. Run mailrelay apply to finish it.\n", r.Intent)
+		}
+	}
+	if len(s.Nodes) == 0 {
+		b.WriteString("No relay node has reported. Start one with mailrelay serve.\n")
+	}
+	for _, n := range s.Nodes {
+		fmt.Fprintf(&b, "\n%s: %s\n", n.Name, n.State)
+		if n.Relay != "" {
+			fmt.Fprintf(&b, "  relay      %s\n", n.Relay)
+		}
+		if n.Serial > 0 {
+			fmt.Fprintf(&b, "  runs       revision %d (%s) since %s\n", n.Serial, n.Revision.Short(), n.Since.UTC().Format(time.RFC3339))
+		}
+		if len(n.Listeners) > 0 {
+			fmt.Fprintf(&b, "  listens    %s\n", strings.Join(n.Listeners, ", "))
+		}
+		fmt.Fprintf(&b, "  queue      %d messages", n.Queue)
+		if n.Queue > 0 && !n.Oldest.IsZero() {
+			fmt.Fprintf(&b, ", the oldest since %s", n.Oldest.UTC().Format(time.RFC3339))
+		}
+		fmt.Fprintf(&b, "\n  reported   %s ago\n", now.Sub(n.At).Round(time.Second))
+		if n.LastError != "" {
+			fmt.Fprintf(&b, "  last error %s\n", n.LastError)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// usageError says what is wrong with a command line, and where help is.
+func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
+	return fmt.Errorf("%w; see %s -help", err, c.FullName())
+}
+
+func unknownCommand(name string, known []string) error {
+	return fmt.Errorf("there is no command %q%s See mailrelay -help", name, sentence(schema.DidYouMean(name, known)))
+}
+
+// sentence closes one that a suggestion may follow.
+func sentence(suggestion string) string {
+	if suggestion == "" {
+		return "."
+	}
+	return suggestion
+}
+
+// noArgs refuses arguments that a command would ignore.
+func noArgs(c *cli.Command) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("%s takes no argument, and %q was given; see %s -help", c.FullName(), c.Args().First(), c.FullName())
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func addr(t *testing.T, s string) schema.Addr {
+	t.Helper()
+	a, err := schema.ParseAddr(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func record(ttl int64, values ...string) cty.Value {
+	var data []cty.Value
+	for _, v := range values {
+		data = append(data, cty.StringVal(v))
+	}
+	return cty.ObjectVal(map[string]cty.Value{"zone": cty.StringVal("zone.contoso"), "name": cty.StringVal("contoso.com."),
+		"type": cty.StringVal("TXT"), "ttl": cty.NumberIntVal(ttl), "values": cty.ListVal(data)})
+}
+
+// full is a plan with everything that can be shown.
+func full(t *testing.T) *plan.Plan {
+	relay := func(host string, tls cty.Value, egress ...cty.Value) cty.Value {
+		return cty.ObjectVal(map[string]cty.Value{"hostname": cty.StringVal(host), "egress_addresses": cty.ListVal(egress), "tls": tls, "spool": cty.NullVal(cty.String)})
+	}
+	tls := cty.ObjectVal(map[string]cty.Value{"min_version": cty.StringVal("1.2"), "key": cty.ObjectVal(map[string]cty.Value{"secret_file": cty.StringVal("/run/k"), "secret_env": cty.NullVal(cty.String)})})
+	noTLS := cty.NullVal(tls.Type())
+	before, after := rr.NewSet("hand.example.", "TXT", 60, "old;one", "stays"), rr.NewSet("hand.example.", "TXT", 60, `new "one"`, "stays")
+	want := rr.NewSet("www.contoso.com.", "A", 0, "192.0.2.1")
+	return &plan.Plan{
+		Base: "0123456789abcdef", Serial: 7, Config: "cafe", Made: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
+		Changes: []plan.Change{
+			{Addr: addr(t, "record.kept"), Action: plan.Import, Before: record(60, "x"), After: record(60, "x")},
+			{Addr: addr(t, `record.new["a"]`), Action: plan.Create, After: record(60, "v=spf1 <&> -all"), Foreign: 2, Decl: hcl.Range{Filename: "dns.mail.hcl", Start: hcl.Pos{Line: 9}}},
+			{Addr: addr(t, "record.open"), Action: plan.Inconclusive, After: record(60, "x"), Why: "ns1 (192.0.2.1:53): no answer in 2s"},
+			{Addr: addr(t, "record.gone"), Action: plan.Delete, Before: record(60, "x"), Foreign: 1},
+			{Addr: addr(t, "relay.edge"), Action: plan.Update, Before: relay("a.contoso.com", noTLS, cty.StringVal("192.0.2.1"), cty.StringVal("192.0.2.2")), After: relay("b.contoso.com", tls, cty.StringVal("192.0.2.2"), cty.StringVal("192.0.2.3"))},
+			{Addr: addr(t, "record.hand"), Action: plan.Update, Before: record(60, "old;one"), After: record(60, `new "one"`)},
+		},
+		Drift: []plan.Change{{Addr: addr(t, "record.hand"), Action: plan.Update, Before: record(60, "x"), After: record(60, "old;one")},
+			{Addr: addr(t, "record.lost"), Action: plan.Delete, Before: record(60, "x")}},
+		Sets: []plan.SetChange{{Addrs: []schema.Addr{addr(t, "record.hand")}, Zone: addr(t, "zone.hand"), Key: before.Key(), Before: &before, After: &after, Manual: true}},
+		Expectations: []plan.Expectation{
+			{Addr: addr(t, "expect.met"), Status: plan.Met, Want: want, Got: &want},
+			{Addr: addr(t, "expect.unmet"), Status: plan.Unmet, Want: want, Why: `it is nothing, and should be "192.0.2.1"`},
+			{Addr: addr(t, `expect.open["k"]`), Status: plan.Open, Want: want, Why: "ns1: refused"},
+		},
+		Findings: []plan.Finding{{Code: "MR101", Severity: "warning", Addr: addr(t, "receive_connector.x"), Summary: "open relay", Detail: "Anybody may relay."}},
+		Behind:   []plan.Node{{Name: "edge1/relay.edge", Serial: 6, Live: true, Error: "the port is taken"}},
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func model(t *testing.T, p *plan.Plan) *Model {
+	t.Helper()
+	m, err := NewModel(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func shown(t *testing.T, m *Model, s Style) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Text(&b, m, s); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestText(t *testing.T) {
+	m := model(t, full(t))
+	golden(t, "full.txt", shown(t, m, Style{}))
+	colored := string(shown(t, m, Style{Color: true}))
+	for _, code := range []string{"32", "33", "31", "1", "0", "1;32", "36"} {
+		colored = strings.ReplaceAll(colored, "\x1b["+code+"m", "")
+	}
+	if diff := cmp.Diff(string(shown(t, m, Style{})), colored); diff != "" {
+		t.Errorf("colour changes more than colour: %s", diff)
+	}
+}
+
+func TestTextEmpty(t *testing.T) {
+	if got := string(shown(t, model(t, &plan.Plan{}), Style{})); got != NoChanges+"\n" {
+		t.Errorf("got %q", got)
+	}
+	open := &plan.Plan{Changes: full(t).Changes[2:3]}
+	if got := string(shown(t, model(t, open), Style{})); strings.Contains(got, "No changes") || !strings.Contains(got, "no answer in 2s") {
+		t.Errorf("a plan with something inconclusive says %q", got)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	m := model(t, full(t))
+	raw, err := m.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "full.json", raw)
+	back, err := Read(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := back.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(raw, again) {
+		t.Error("a plan that was read is not the one that was written")
+	}
+	if diff := cmp.Diff(string(shown(t, m, Style{})), string(shown(t, back, Style{}))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestTerraformShape holds the parts of the form that tools for Terraform's plans
+// read.
+func TestTerraformShape(t *testing.T) {
+	raw, err := model(t, full(t)).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		FormatVersion   string `json:"format_version"`
+		ResourceChanges []struct {
+			Address, Type, Name string
+			Change              struct {
+				Actions       []string
+				Before, After map[string]any
+				Importing     *struct{ ID string }
+			}
+		} `json:"resource_changes"`
+		ResourceDrift []any `json:"resource_drift"`
+		Checks        []struct{ Status string }
+	}
+	if err := json.Unmarshal(raw, &got); err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, rc := range got.ResourceChanges {
+		l := rc.Address + " " + strings.Join(rc.Change.Actions, ",")
+		if rc.Change.Before == nil {
+			l += " from nothing"
+		}
+		if rc.Change.After == nil {
+			l += " to nothing"
+		}
+		if rc.Change.Importing != nil {
+			l += " importing " + rc.Change.Importing.ID
+		}
+		lines = append(lines, l)
+	}
+	want := []string{"record.kept no-op importing contoso.com. TXT", `record.new["a"] create from nothing`, "record.gone delete to nothing", "relay.edge update", "record.hand update"}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Error(diff)
+	}
+	if got.FormatVersion != "1.0" || len(got.ResourceDrift) != 2 || len(got.Checks) != 3 || got.Checks[1].Status != "fail" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for _, raw := range []string{"", "no json", `{"format_version":"9.0"}`, `{}`} {
+		if _, err := Read([]byte(raw)); err == nil || !strings.Contains(err.Error(), "make") {
+			t.Errorf("%q: got %v", raw, err)
+		}
+	}
+}
