@@ -1,7 +1,9 @@
 package lang
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -39,7 +41,7 @@ func (d declared) assign(src *sources, o Options) hcl.Diagnostics {
 				Detail: fmt.Sprintf("-var gives a value for %q, but no variable of that name is declared%s", name, d.orDeclare(name))})
 			continue
 		}
-		diags = append(diags, n.variable.fromText(src, "-var "+name, o.Vars[name])...)
+		diags = append(diags, n.variable.accept(n.variable.fromText(src, "-var "+name, o.Vars[name]))...)
 	}
 	return append(diags, d.unset()...)
 }
@@ -68,9 +70,16 @@ func (d declared) fromEnv(src *sources, env func(string) (string, bool)) hcl.Dia
 		}
 		key := "MAILRELAY_VAR_" + n.variable.name
 		if text, ok := env(key); ok {
-			diags = append(diags, n.variable.fromText(src, key, text)...)
+			diags = append(diags, n.variable.accept(n.variable.fromText(src, key, text))...)
 		}
 	}
+	return diags
+}
+
+// accept notes whether an assignment failed, so that nothing is said about a
+// missing value as well.
+func (v *variable) accept(diags hcl.Diagnostics) hcl.Diagnostics {
+	v.faulty = v.faulty || diags.HasErrors()
 	return diags
 }
 
@@ -100,6 +109,9 @@ func (v *variable) fromText(src *sources, origin, text string) hcl.Diagnostics {
 // fromFile reads the values in a *.mailvars.hcl file.
 func (d declared) fromFile(src *sources, name string, read func(string) ([]byte, error)) hcl.Diagnostics {
 	text, err := read(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Cannot read " + name, Detail: "There is no such file. Correct the path that -var-file gives; it is relative to where mailrelay was started."}}
+	}
 	if err != nil {
 		return hcl.Diagnostics{unreadable(name, err)}
 	}
@@ -124,8 +136,7 @@ func (d declared) fromFile(src *sources, name string, read func(string) ([]byte,
 		if !more.HasErrors() {
 			more = n.variable.set(value, a.Expr.Range())
 		}
-		n.variable.faulty = n.variable.faulty || more.HasErrors()
-		diags = append(diags, more...)
+		diags = append(diags, n.variable.accept(more)...)
 	}
 	return diags
 }

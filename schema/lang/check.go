@@ -33,7 +33,7 @@ func (s *scope) refused(f evaluated, err error) {
 		s.elements(f, elem)
 	}
 	if len(s.diags) == before {
-		s.report(f.src.Expr, "Invalid value", fmt.Sprintf("%s: %s", f.desc.Name, sentence(err.Error())))
+		s.report(f.src.Expr, "Invalid value", ended(f.desc.Name+": "+err.Error()))
 	}
 }
 
@@ -49,11 +49,12 @@ func (s *scope) elements(f evaluated, elem schema.Kind) {
 			continue
 		}
 		cv, err := schema.Convert(elem, v)
-		if err == nil {
-			_, err = elem.Canon(cv)
-		}
 		if err != nil {
-			s.report(e, "Invalid value", fmt.Sprintf("%s: %s", f.desc.Name, sentence(err.Error())))
+			s.report(e, "Invalid value", fmt.Sprintf("%s: each element is %s, and this is %s.", f.desc.Name, elem.What(), article(v.Type())))
+			continue
+		}
+		if _, err := elem.Canon(cv); err != nil {
+			s.report(e, "Invalid value", ended(f.desc.Name+": "+err.Error()))
 		}
 	}
 }
@@ -80,23 +81,36 @@ func (s *scope) mismatch(a attribute, v cty.Value, err error) {
 	case v.Type().Equals(schema.SecretType()):
 		s.report(a.src.Expr, summary, fmt.Sprintf("%s takes no secret. A secret may stand only where an argument takes one, because whatever stands elsewhere is shown in plans.", a.desc.Name))
 		return
-	case viewed(s, v):
-		s.report(a.src.Expr, summary, fmt.Sprintf("%s is a whole block, and %s takes %s. Add the attribute that is meant, like .name.", address(v), a.desc.Name, a.desc.Kind.What()))
+	case s.whole(v) != "":
+		s.report(a.src.Expr, summary, fmt.Sprintf("%s is a whole block, and %s takes %s. Add the attribute that is meant, like %s.%s.", address(v), a.desc.Name, a.desc.Kind.What(), address(v), s.whole(v)))
 		return
 	}
+	elem := schema.Elem(a.desc.Kind)
 	before := len(s.diags)
-	if elem := schema.Elem(a.desc.Kind); elem != nil {
+	if elem != nil {
 		s.elements(evaluated{a, v}, elem)
 	}
-	if len(s.diags) > before {
-		return
+	switch ty := v.Type(); {
+	case len(s.diags) > before:
+	case a.desc.Kind.Type().Equals(schema.SecretType()):
+		s.report(a.src.Expr, summary, fmt.Sprintf("%s takes %s, and never the secret itself.", a.desc.Name, a.desc.Kind.What()))
+	case elem != nil && ty.IsPrimitiveType() && !a.desc.Kind.Type().IsMapType():
+		s.report(a.src.Expr, summary, fmt.Sprintf("%s takes %s, and this is %s. Put it into brackets: [ … ].", a.desc.Name, a.desc.Kind.What(), article(ty)))
+	case elem != nil && (ty.IsTupleType() || ty.IsListType() || ty.IsSetType()):
+		s.report(a.src.Expr, summary, ended(a.desc.Name+": "+err.Error()))
+	default:
+		s.report(a.src.Expr, summary, fmt.Sprintf("%s takes %s, and this is %s.", a.desc.Name, a.desc.Kind.What(), article(ty)))
 	}
-	s.report(a.src.Expr, summary, fmt.Sprintf("%s: %s", a.desc.Name, sentence(err.Error())))
 }
 
-func viewed(s *scope, v cty.Value) bool {
+// whole is the first attribute of the block of which v is the view, and empty if
+// it is none.
+func (s *scope) whole(v cty.Value) string {
 	name, many := s.views.typeNamed(v.Type())
-	return name != "" && !many && !v.IsNull()
+	if name == "" || many || v.IsNull() {
+		return ""
+	}
+	return schema.TypeNamed(s.views.types, name).Body.Attrs[0].Name
 }
 
 // canonString is the canonical form of a string of kind k.

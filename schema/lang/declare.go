@@ -92,6 +92,10 @@ func (d declared) add(n *node) hcl.Diagnostics {
 		d[n.name] = n
 		return nil
 	}
+	if n.block != nil && n.block.typ.Nameless {
+		return hcl.Diagnostics{failure(n.decl, "Duplicate declaration",
+			fmt.Sprintf("A configuration has one %s block, and it stands in %s line %d already. Merge the two.", n.name, first.decl.Filename, first.decl.Start.Line))}
+	}
 	return hcl.Diagnostics{failure(n.decl, "Duplicate declaration",
 		fmt.Sprintf("%s is declared in %s line %d already. Give one of the two another name, or merge them.", n.name, first.decl.Filename, first.decl.Start.Line))}
 }

@@ -35,7 +35,7 @@ func (ev *evaluator) node(n *node) hcl.Diagnostics {
 		if n.bad[n.local] {
 			return nil
 		}
-		v, diags := n.local.Expr.Value(ev.context(n))
+		v, diags := value(n.local.Expr, ev.context(n))
 		if !diags.HasErrors() {
 			ev.values[n] = v
 		}

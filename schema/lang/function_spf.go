@@ -45,7 +45,7 @@ func spf(policy map[string]cty.Value) (string, error) {
 	keys := []string{"ip4", "ip6", "a", "mx", "include", "redirect", "all"}
 	for key := range policy {
 		if !slices.Contains(keys, key) {
-			return "", fmt.Errorf("%q is not a part of SPF%s", key, orList(schema.DidYouMean(key, keys), keys))
+			return "", fmt.Errorf("%q is not a part of SPF: write one of %s", key, nearest(key, keys))
 		}
 	}
 	terms := []string{"v=spf1"}
@@ -74,6 +74,16 @@ func spf(policy map[string]cty.Value) (string, error) {
 		return "", fmt.Errorf("redirect is ignored where all is given (RFC 7208, 6.1): leave one of the two out")
 	}
 	return strings.Join(terms, " "), nil
+}
+
+// nearest lists words for the end of a message that is closed by whoever shows
+// it, with the word that is probably meant.
+func nearest(word string, words []string) string {
+	out := strings.Join(words, ", ")
+	if near, ok := strings.CutPrefix(schema.DidYouMean(word, words), ". Did"); ok {
+		out += " (did" + near + ")"
+	}
+	return out
 }
 
 func has(policy map[string]cty.Value, key string) bool {
@@ -115,7 +125,7 @@ func spfTerm(key, word string) (string, error) {
 		signs := map[string]string{"fail": "-all", "softfail": "~all", "neutral": "?all", "pass": "+all"}
 		names := []string{"fail", "softfail", "neutral", "pass"}
 		if signs[word] == "" {
-			return "", fmt.Errorf("all is %q%s", word, orList(schema.DidYouMean(word, names), names))
+			return "", fmt.Errorf("all cannot be %q: write one of %s", word, nearest(word, names))
 		}
 		return signs[word], nil
 	}

@@ -24,7 +24,7 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 	if n.bad[b.forEach] {
 		return cty.DynamicVal, nil
 	}
-	items, diags := b.forEach.Expr.Value(ctx)
+	items, diags := value(b.forEach.Expr, ctx)
 	if diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
@@ -132,6 +132,14 @@ func unsaid(said, more hcl.Diagnostics) hcl.Diagnostics {
 // article names a type in a sentence: "a number".
 func article(ty cty.Type) string {
 	name := ty.FriendlyName()
+	if ty.IsTupleType() {
+		name = "list"
+	}
+	return a(name)
+}
+
+// a puts the indefinite article before a word.
+func a(name string) string {
 	switch name[0] {
 	case 'a', 'e', 'i', 'o', 'u':
 		return "an " + name

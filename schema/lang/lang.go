@@ -96,6 +96,7 @@ func evaluate(src *sources, bodies []source, o Options) ([]schema.Block, hcl.Dia
 		diags = append(diags, ev.node(n)...)
 	}
 	diags = append(diags, versions(ev.blocks, o.Version, g)...)
+	diags = append(diags, longSPF(ev.blocks, g)...)
 	return ev.blocks, append(diags, problems(ev.blocks, g)...)
 }
 

@@ -42,19 +42,6 @@ func match(desc *schema.Body, b *hclsyntax.Body, what string, reserved ...string
 			diags = append(diags, unknownAttr(desc, a, what, reserved))
 		}
 	}
-	for _, a := range desc.Attrs {
-		src := b.Attributes[a.Name]
-		switch {
-		case src == nil && a.Required:
-			diags = append(diags, failure(b.MissingItemRange(), "Missing required argument",
-				fmt.Sprintf("The argument %q is required in %s, but nothing was written. %s It takes %s.", a.Name, what, a.Doc, a.Kind.What())))
-		case src == nil:
-		case a.Later != "":
-			diags = append(diags, failure(src.NameRange, fmt.Sprintf("%s is not in this version", a.Name), a.Later))
-		default:
-			out.attrs = append(out.attrs, attribute{a, src})
-		}
-	}
 	for _, inner := range b.Blocks {
 		n, more := matchNested(desc, inner, what, out.nested)
 		diags = append(diags, more...)
@@ -62,7 +49,29 @@ func match(desc *schema.Body, b *hclsyntax.Body, what string, reserved ...string
 			out.nested = append(out.nested, *n)
 		}
 	}
+	misspelt := diags
+	for _, a := range desc.Attrs {
+		src := b.Attributes[a.Name]
+		switch {
+		case src == nil && a.Required && !meant(misspelt, a.Name):
+			diags = append(diags, failure(b.MissingItemRange(), "Missing required argument",
+				fmt.Sprintf("The argument %q is required in %s. Write %s = …, which takes %s.", a.Name, what, a.Name, a.Kind.What())))
+		case src == nil:
+		case a.Later != "":
+			diags = append(diags, failure(src.NameRange, fmt.Sprintf("%s is not in this version", a.Name), a.Later))
+		default:
+			out.attrs = append(out.attrs, attribute{a, src})
+		}
+	}
 	return out, diags
+}
+
+// meant reports whether a mistake among diags is about the attribute name already:
+// it is misspelt there, or written as a block.
+func meant(diags hcl.Diagnostics, name string) bool {
+	return slices.ContainsFunc(diags, func(d *hcl.Diagnostic) bool {
+		return strings.HasSuffix(d.Detail, fmt.Sprintf("Did you mean %q?", name)) || strings.HasSuffix(d.Detail, ": write "+name+" = …")
+	})
 }
 
 func matchNested(desc *schema.Body, b *hclsyntax.Block, what string, before []nested) (*nested, hcl.Diagnostics) {
@@ -192,11 +201,13 @@ func orList(near string, names []string) string {
 // sentence makes a sentence of the text of an error.
 func sentence(s string) string {
 	if s == "" {
-		return s
+		return "It is not valid here."
 	}
-	if !strings.HasPrefix(s, `"`) {
-		s = strings.ToUpper(s[:1]) + s[1:]
-	}
+	return ended(strings.ToUpper(s[:1]) + s[1:])
+}
+
+// ended closes a sentence, unless it is closed.
+func ended(s string) string {
 	if last := s[len(s)-1]; last != '.' && last != '?' && last != '!' {
 		s += "."
 	}

@@ -82,7 +82,7 @@ func (s *scope) attr(a attribute) (cty.Value, bool) {
 	if s.bad[a.src] {
 		return cty.NilVal, false
 	}
-	v, diags := a.src.Expr.Value(s.ctx)
+	v, diags := value(a.src.Expr, s.ctx)
 	s.diags = append(s.diags, diags...)
 	if diags.HasErrors() {
 		return cty.NilVal, false

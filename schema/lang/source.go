@@ -102,7 +102,18 @@ func (s *sources) parse(name string, text []byte) (*hclsyntax.Body, hcl.Diagnost
 	if !ok {
 		body = &hclsyntax.Body{}
 	}
-	return body, append(diags, tooLarge(body)...)
+	return body, append(untilOpen(diags), tooLarge(body)...)
+}
+
+// untilOpen leaves out what the parser says after a quote that is not closed:
+// from there on it reads text as expressions and the other way round.
+func untilOpen(diags hcl.Diagnostics) hcl.Diagnostics {
+	for i, d := range diags {
+		if d.Summary == "Invalid multi-line string" || d.Summary == "Unterminated template string" {
+			return diags[:i+1]
+		}
+	}
+	return diags
 }
 
 func unreadable(name string, err error) *hcl.Diagnostic {

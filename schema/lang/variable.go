@@ -64,7 +64,7 @@ func (v *variable) set(value cty.Value, at hcl.Range) hcl.Diagnostics {
 	out, err := convert.Convert(value, v.typ)
 	if err != nil {
 		return hcl.Diagnostics{failure(at, "Invalid value for variable",
-			fmt.Sprintf("This value does not fit the type of var.%s: %s. Write %s.", v.name, err, typeexpr.TypeString(v.typ)))}
+			fmt.Sprintf("This value does not fit the type of var.%s: %s. Write a value of the type %s.", v.name, err, typeexpr.TypeString(v.typ)))}
 	}
 	if !out.IsWhollyKnown() {
 		return hcl.Diagnostics{failure(at, "Invalid value for variable", fmt.Sprintf("The value of var.%s is not known here.", v.name))}
