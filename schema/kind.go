@@ -75,7 +75,7 @@ func (k intKind) Canon(v cty.Value) (cty.Value, error) {
 	f := v.AsBigFloat()
 	n, acc := f.Int64()
 	if acc != 0 || !f.IsInt() || n < k.min || n > k.max {
-		return v, fmt.Errorf("%s is out of range: write %s", f.Text('f', -1), k.What())
+		return v, fmt.Errorf("%s is out of range: write %s", f.Text('g', 12), k.What())
 	}
 	return v, nil
 }

@@ -65,6 +65,9 @@ func Right() Kind {
 	return scalar{"a right like accept_any_recipient", func(s string) (string, error) {
 		low := strings.ReplaceAll(strings.ToLower(s), "-", "_")
 		low = strings.TrimPrefix(low, "ms_exch_")
+		if short := strings.TrimPrefix(low, "smtp_"); slices.Contains(Rights(), short) {
+			low = short // ms-Exch-SMTP-Accept-Any-Recipient
+		}
 		if low == "submit" {
 			low = "smtp_submit"
 		}
