@@ -1,0 +1,176 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+// write makes one message so, and looks whether it is so.
+func (j *job) write(ctx context.Context, m message) error {
+	answer, addr, err := j.send(ctx, m.update)
+	if err != nil && !errors.Is(err, errLost) {
+		return err
+	}
+	lost := err
+	if lost == nil && !aboutEvidence(answer.Rcode) && answer.Rcode != dns.RcodeSuccess {
+		return j.refusal(answer)
+	}
+	seen, err := j.readBack(ctx, addr, m.changes)
+	switch {
+	case lost != nil && err != nil:
+		return fmt.Errorf("it is not known whether %s made the update of %s: %w, and then it could not be asked: %w; plan again once it answers", j.server, j.zone.Name, lost, err)
+	case lost != nil:
+		return j.afterLoss(lost, m.changes, seen)
+	case answer.Rcode == dns.RcodeSuccess && err != nil:
+		return fmt.Errorf("%s took the update of %s, and then could not be asked whether it was done: %w; plan again once it answers", j.server, j.zone.Name, err)
+	case answer.Rcode == dns.RcodeSuccess:
+		return j.confirm(ctx, addr, m.changes, seen)
+	case err != nil:
+		return fmt.Errorf("nothing was written: an RRset of %s has changed since the plan was made, and %s could not be asked which: %w; plan again", j.zone.Name, j.server, err)
+	}
+	return j.evidence(ctx, addr, m, answer, seen)
+}
+
+// aboutEvidence reports whether a code says that a prerequisite does not hold.
+func aboutEvidence(code int) bool {
+	return code == dns.RcodeNXRrset || code == dns.RcodeYXRrset || code == dns.RcodeNameError || code == dns.RcodeYXDomain
+}
+
+// readBack asks the server that took an update for its RRsets, in the order of
+// changes.
+func (j *job) readBack(ctx context.Context, addr string, changes []plan.SetChange) ([]plan.Observation, error) {
+	keys := make([]rr.Key, len(changes))
+	for i, c := range changes {
+		keys[i] = c.Key
+	}
+	seen := j.look.At(ctx, j.zone, addr, keys)
+	for _, o := range seen {
+		if o.Err != "" {
+			return nil, fmt.Errorf("%s at %s: %s", o.Key, o.Source, o.Err)
+		}
+	}
+	return seen, nil
+}
+
+// confirm compares what stands there with what was to be written: NOERROR is no
+// proof, since servers ignore some updates in silence.
+func (j *job) confirm(ctx context.Context, addr string, changes []plan.SetChange, seen []plan.Observation) error {
+	var wrong []string
+	for i, c := range changes {
+		if equal(seen[i].Set, c.After) || c.After == nil && j.wildcard(ctx, addr, seen[i].Set) {
+			continue
+		}
+		found := Describe(seen[i].Set)
+		if seen[i].CNAME != "" {
+			found = fmt.Sprintf("an alias of %s", seen[i].CNAME)
+		}
+		wrong = append(wrong, fmt.Sprintf("%s is %s and should be %s", c.Key, found, Describe(c.After)))
+	}
+	if wrong == nil {
+		return nil
+	}
+	return fmt.Errorf("%s answered that the update of %s was made, but %s: look for a rule of the server that keeps it from doing so, or for somebody else who writes there, and plan again", j.server, j.zone.Name, strings.Join(wrong, "; "))
+}
+
+// afterLoss says what became of an update whose answer did not come.
+func (j *job) afterLoss(lost error, changes []plan.SetChange, seen []plan.Observation) error {
+	done, before, some := true, true, false
+	var moved *StaleError
+	for i, c := range changes {
+		isAfter, isBefore := equal(seen[i].Set, c.After), equal(seen[i].Set, c.Before)
+		done, before = done && isAfter, before && isBefore
+		some = some || isAfter && !isBefore
+		if !isAfter && !isBefore && moved == nil {
+			moved = &StaleError{c.Key, c.Before, seen[i].Set}
+		}
+	}
+	switch {
+	case done:
+		return nil
+	case before:
+		return fmt.Errorf("%s did not make the update of %s (%w), and everything is as it was: try again", j.server, j.zone.Name, lost)
+	case moved != nil && !some:
+		return moved
+	}
+	return fmt.Errorf("%s made the update of %s (%w), and some of it has been changed since by somebody else: plan again", j.server, j.zone.Name, lost)
+}
+
+// evidence finds out which prerequisite did not hold.
+func (j *job) evidence(ctx context.Context, addr string, m message, answer *dns.Msg, seen []plan.Observation) error {
+	for i, c := range m.changes {
+		if !sameData(seen[i].Set, c.Before) {
+			return &StaleError{c.Key, c.Before, seen[i].Set}
+		}
+	}
+	for i, c := range m.changes {
+		if alias := seen[i].CNAME; alias != "" && c.Before == nil {
+			k := rr.Key{Name: c.Key.Name, Type: "CNAME"}
+			set := rr.NewSet(k.Name, k.Type, 0, alias)
+			return &StaleError{Key: k, Found: &set}
+		}
+	}
+	if real, ok := j.withoutWildcards(ctx, addr, m.changes); ok {
+		again, err := cut(j.zone, real)
+		if err == nil && len(again) == 1 {
+			return j.write(ctx, again[0])
+		}
+	}
+	return fmt.Errorf("nothing was written: %s says that an RRset of %s is not as planned (%s), though every one looks the same from here: another view of the zone may be meant; look at its log, and plan again", j.server, j.zone.Name, dns.RcodeToString[answer.Rcode])
+}
+
+// withoutWildcards gives changes in which an RRset that only a wildcard makes
+// counts as absent, which it is for prerequisites (RFC 2136, 2.4). ok is false if
+// there is none.
+func (j *job) withoutWildcards(ctx context.Context, addr string, changes []plan.SetChange) (real []plan.SetChange, ok bool) {
+	for _, c := range changes {
+		if c.Before != nil && j.wildcard(ctx, addr, c.Before) {
+			c.Before, c.Wire, ok = nil, nil, true
+		}
+		real = append(real, c)
+	}
+	return real, ok
+}
+
+// wildcard reports whether a wildcard with the data of set stands over its name.
+func (j *job) wildcard(ctx context.Context, addr string, set *rr.Set) bool {
+	if set == nil || strings.HasPrefix(set.Name, "*.") {
+		return false
+	}
+	var keys []rr.Key
+	for name := set.Name; name != dns.Fqdn(j.zone.Name); {
+		next, end := dns.NextLabel(name, 0)
+		if end {
+			break
+		}
+		name = name[next:]
+		keys = append(keys, rr.Key{Name: "*." + name, Type: set.Type})
+	}
+	for _, o := range j.look.At(ctx, j.zone, addr, keys) {
+		if o.Set != nil && len(o.Set.Data) > 0 {
+			of := *o.Set
+			of.Name = set.Name
+			return of.Same(*set)
+		}
+	}
+	return false
+}
+
+// sameData is equality as prerequisites have it, where TTLs do not count.
+func sameData(a, b *rr.Set) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Same(*b)
+}
+
+// equal is equality with the TTL.
+func equal(a, b *rr.Set) bool {
+	return sameData(a, b) && (a == nil || a.TTL == b.TTL)
+}
