@@ -127,11 +127,16 @@ func (a *app) makePlan(ctx context.Context) (*plan.Plan, state.Store, error) {
 
 // observer asks name servers as the configuration says.
 func (a *app) observer(c *schema.Config) *observe.Client {
-	resolvers := a.world.resolvers
-	if resolvers == nil {
-		resolvers = c.Settings().Resolvers
+	return observe.New(observe.Options{Dial: a.world.dial, Resolvers: a.resolvers(c), Clock: a.world.clock})
+}
+
+// resolvers are those of the world, else those that the configuration names; nil
+// are the system's.
+func (a *app) resolvers(c *schema.Config) []string {
+	if a.world.resolvers != nil {
+		return a.world.resolvers
 	}
-	return observe.New(observe.Options{Dial: a.world.dial, Resolvers: resolvers, Clock: a.world.clock})
+	return c.Settings().Resolvers
 }
 
 // nodes are the reports of relay nodes, as a plan sees them.
