@@ -118,7 +118,7 @@ func (v *validation) expectations() {
 		origin := "."
 		if z := At[*Zone](v.config, e.Zone); z != nil {
 			origin = z.Name + "."
-		} else if !strings.Contains(e.Name, ".") {
+		} else if e.Zone.IsZero() && !strings.Contains(e.Name, ".") {
 			v.report(e, "name", "Name without a zone", "%q is relative to a zone, and no zone is given. Write zone = zone.NAME, or the full name.", e.Name)
 		}
 		v.data(e, e.Type, origin, e.Values)
