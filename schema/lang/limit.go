@@ -52,7 +52,7 @@ func tooDeep(name string, text []byte) *hcl.Diagnostic {
 func tooLarge(in hclsyntax.Node) hcl.Diagnostics {
 	return hclsyntax.VisitAll(in, func(n hclsyntax.Node) hcl.Diagnostics {
 		lit, ok := n.(*hclsyntax.LiteralValueExpr)
-		if !ok || lit.Val.Type() != cty.Number || lit.Val.IsNull() || !huge(lit.Val.AsBigFloat()) {
+		if !ok || lit.Val.Type() != cty.Number || lit.Val.IsNull() || !lit.Val.IsKnown() || !huge(lit.Val.AsBigFloat()) {
 			return nil
 		}
 		return hcl.Diagnostics{{
