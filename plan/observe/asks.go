@@ -51,8 +51,16 @@ func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 			out = append(out, Ask{Key: rr.Key{Name: rr.Full(e.Name, ""), Type: e.Type}})
 		}
 	}
+	old := map[schema.Addr]*schema.Zone{}
 	for _, o := range ours(base) {
-		if z := zoneOf(cfg, base, o); z != nil {
+		z := schema.At[*schema.Zone](cfg, o.zone)
+		if z == nil || !within(o.key.Name, z.Name) {
+			if _, known := old[o.zone]; !known {
+				old[o.zone] = zoneIn(base, o.zone)
+			}
+			z = old[o.zone]
+		}
+		if z != nil {
 			out = append(out, Ask{z, o.key})
 		}
 	}
@@ -84,21 +92,17 @@ func ours(base *revision.Revision) []own {
 	return out
 }
 
-// zoneOf finds the zone of o: that of cfg if the name is in it, else that of
-// base. nil: nobody knows it any more.
-func zoneOf(cfg *schema.Config, base *revision.Revision, o own) *schema.Zone {
-	if z := schema.At[*schema.Zone](cfg, o.zone); z != nil && within(o.key.Name, z.Name) {
-		return z
-	}
+// zoneIn gives the zone at a as base had it, nil if it had none.
+func zoneIn(base *revision.Revision, a schema.Addr) *schema.Zone {
 	for _, b := range base.Target {
-		if b.Addr != o.zone {
+		if b.Addr != a {
 			continue
 		}
 		old, err := revision.Config([]revision.Object{b})
 		if err != nil {
 			return nil
 		}
-		return schema.At[*schema.Zone](old, o.zone)
+		return schema.At[*schema.Zone](old, a)
 	}
 	return nil
 }

@@ -64,6 +64,10 @@ func TestAsks(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	renamed := schema.NewConfig([]schema.Block{zone(t, "zone.gone", "new.example")}, nil)
+	if all := Asks(renamed, base); len(all) != 1 || all[0].Zone.Name != "gone.example" {
+		t.Errorf("with the zone renamed: %v", all)
+	}
 	if n := len(Asks(cfg, nil)); n != 4 {
 		t.Errorf("%d asks without a base, want 4", n)
 	}

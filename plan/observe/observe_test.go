@@ -116,6 +116,37 @@ func TestServersOfTheZone(t *testing.T) {
 	}
 }
 
+// TestNextAddress has a server with three addresses, of which the second answers,
+// and sees that the others are not tried again.
+func TestNextAddress(t *testing.T) {
+	s := serve(t, dnstest.Options{Zones: map[string]string{"contoso.com": contoso, "fabrikam.com": `
+ns3 A    192.0.2.1
+ns3 A    192.0.2.2
+ns3 AAAA 2001:db8::1
+`}})
+	var mu sync.Mutex
+	dials := map[string]int{}
+	c := New(Options{Resolvers: []string{s.Addr()}, InFlight: 1, Retries: -1, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		mu.Lock()
+		dials[addr]++
+		mu.Unlock()
+		if addr == "192.0.2.1:5353" || addr == "[2001:db8::1]:5353" {
+			return nil, fmt.Errorf("network is unreachable")
+		}
+		return new(net.Dialer).DialContext(ctx, network, s.Addr())
+	}})
+	z := zone(t, "zone.contoso", "contoso.com", "ns3.fabrikam.com:5353")
+	got := c.RRsets(t.Context(), []Ask{{z, key("contoso.com.", "MX")}, {z, key("contoso.com.", "NS")}, {z, key("mail.contoso.com.", "A")}})
+	for _, o := range got {
+		if o.Set == nil || o.Source != "ns3.fabrikam.com. (192.0.2.2:5353)" {
+			t.Errorf("got %+v", o)
+		}
+	}
+	if len(got) != 3 || dials["192.0.2.1:5353"] != 1 || dials["[2001:db8::1]:5353"] != 0 {
+		t.Errorf("%d observations, dialled %v", len(got), dials)
+	}
+}
+
 func TestZoneWithoutServers(t *testing.T) {
 	s := serve(t, dnstest.Options{Zones: map[string]string{"contoso.com": "mail A 192.0.2.25"}})
 	z := zone(t, "zone.contoso", "contoso.com")

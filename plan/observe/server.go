@@ -51,27 +51,25 @@ func (s *server) ask(ctx context.Context, c *Client, q *dns.Msg) (a *dns.Msg, ad
 	}
 	for i := range s.addrs {
 		n := (start + i) % len(s.addrs)
-		addr = s.addrs[n]
-		got, failed := c.exchange(ctx, s, addr, q)
-		if ctx.Err() != nil {
-			return nil, addr, fmt.Errorf("the question was given up: %w", context.Cause(ctx))
-		}
-		if failed != nil {
-			err = failed
-			continue
-		}
-		s.silent.Store(0)
-		a, err = got, nil
-		if !s.any || got.Rcode == dns.RcodeSuccess || got.Rcode == dns.RcodeNameError {
-			s.first.Store(int32(n))
-			return a, addr, nil
+		got, failed := c.exchange(ctx, s, s.addrs[n], q)
+		switch {
+		case ctx.Err() != nil:
+			return nil, s.addrs[n], fmt.Errorf("the question was given up: %w", context.Cause(ctx))
+		case failed != nil && a == nil:
+			addr, err = s.addrs[n], failed
+		case failed == nil:
+			s.silent.Store(0)
+			a, addr, err = got, s.addrs[n], nil
+			if !s.any || got.Rcode == dns.RcodeSuccess || got.Rcode == dns.RcodeNameError {
+				s.first.Store(int32(n))
+				return a, addr, nil
+			}
 		}
 	}
-	if a != nil {
-		return a, addr, nil
+	if a == nil {
+		s.silent.Add(1)
 	}
-	s.silent.Add(1)
-	return nil, addr, err
+	return a, addr, err
 }
 
 // socket gives a UDP socket that nobody uses.
