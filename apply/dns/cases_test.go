@@ -115,7 +115,7 @@ func cases() []testCase {
 			c := w.change("mail", "A", 300, "192.0.2.25")
 			w.other("mail.contoso.com. 60 IN CNAME old.contoso.com.")
 			return w.write(c)
-		}, []rr.Set{of("mail", "CNAME", 60, "old.contoso.com.")}, "mail.contoso.com. CNAME changed", true},
+		}, []rr.Set{of("mail", "CNAME", 60, "old.contoso.com.")}, `mail.contoso.com. CNAME changed since the plan was made: it was absent and is now ["old.contoso.com."] (TTL 60)`, true},
 		{"bytes of somebody else", func(w *world) error {
 			// Knot stores names in lower case, and compares those in prerequisites with
 			// regard to case; the others keep the case.

@@ -110,14 +110,16 @@ func (j *job) evidence(ctx context.Context, addr string, m message, answer *dns.
 		}
 	}
 	for i, c := range m.changes {
-		if alias := seen[i].CNAME; alias != "" && c.Before == nil {
-			k := rr.Key{Name: c.Key.Name, Type: "CNAME"}
-			set := rr.NewSet(k.Name, k.Type, 0, alias)
-			return &StaleError{Key: k, Found: &set}
+		if seen[i].CNAME == "" || c.Before != nil {
+			continue
+		}
+		alias := rr.Key{Name: c.Key.Name, Type: "CNAME"}
+		if o := j.look.At(ctx, j.zone, addr, []rr.Key{alias})[0]; o.Set != nil && !j.wildcard(ctx, addr, o.Set) {
+			return &StaleError{Key: alias, Found: o.Set}
 		}
 	}
-	if real, ok := j.withoutWildcards(ctx, addr, m.changes); ok {
-		again, err := cut(j.zone, real)
+	if changes, ok := j.withoutWildcards(ctx, addr, m.changes); ok {
+		again, err := cut(j.zone, changes)
 		if err == nil && len(again) == 1 {
 			return j.write(ctx, again[0])
 		}
@@ -128,14 +130,14 @@ func (j *job) evidence(ctx context.Context, addr string, m message, answer *dns.
 // withoutWildcards gives changes in which an RRset that only a wildcard makes
 // counts as absent, which it is for prerequisites (RFC 2136, 2.4). ok is false if
 // there is none.
-func (j *job) withoutWildcards(ctx context.Context, addr string, changes []plan.SetChange) (real []plan.SetChange, ok bool) {
+func (j *job) withoutWildcards(ctx context.Context, addr string, changes []plan.SetChange) (out []plan.SetChange, ok bool) {
 	for _, c := range changes {
 		if c.Before != nil && j.wildcard(ctx, addr, c.Before) {
 			c.Before, c.Wire, ok = nil, nil, true
 		}
-		real = append(real, c)
+		out = append(out, c)
 	}
-	return real, ok
+	return out, ok
 }
 
 // wildcard reports whether a wildcard with the data of set stands over its name.
