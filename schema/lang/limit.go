@@ -1,7 +1,6 @@
 package lang
 
 import (
-	"fmt"
 	"math/big"
 
 	"github.com/hashicorp/hcl/v2"
@@ -9,43 +8,67 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// maxDepth is how deep brackets, and operators before a term, may be nested. The
-// parser and the evaluator recurse, and a stack that overflows ends the program.
-const maxDepth = 200
+// maxOpen is how many tokens of unfinished expressions may be open at one place:
+// brackets inside brackets, and what is chained without a comma or a new line. The
+// parser and the evaluator recurse over them, and a stack that overflows ends the
+// program.
+const maxOpen = 2000
 
 // maxExponent bounds number literals: written out as text, one like 1e600000000
 // would fill the memory. It is in bits.
 const maxExponent = 4096
 
-// tooDeep finds nesting beyond maxDepth before anything recurses over it. It
+// tooDeep finds expressions beyond maxOpen before anything recurses over them. It
 // gives nil if there is none.
 func tooDeep(name string, text []byte) *hcl.Diagnostic {
 	tokens, _ := hclsyntax.LexConfig(text, name, hcl.InitialPos)
-	depth, run := 0, 0
+	levels := []level{{lines: true}}
+	open := 0
 	for _, t := range tokens {
+		here := &levels[len(levels)-1]
 		switch t.Type {
-		case hclsyntax.TokenOBrace, hclsyntax.TokenOParen, hclsyntax.TokenOBrack,
-			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc:
-			depth++
-			run = 0
+		case hclsyntax.TokenComment, hclsyntax.TokenStringLit, hclsyntax.TokenQuotedLit:
+			continue
+		case hclsyntax.TokenNewline:
+			if here.lines {
+				open -= here.open
+				here.open = 0
+			}
+			continue
+		case hclsyntax.TokenComma:
+			open -= here.open
+			here.open = 0
+			continue
 		case hclsyntax.TokenCBrace, hclsyntax.TokenCParen, hclsyntax.TokenCBrack,
 			hclsyntax.TokenTemplateSeqEnd, hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc:
-			depth--
-			run = 0
-		case hclsyntax.TokenBang, hclsyntax.TokenMinus, hclsyntax.TokenQuestion, hclsyntax.TokenColon:
-			run++
-		case hclsyntax.TokenNewline:
-			run = 0
-		}
-		if depth > maxDepth || run > maxDepth {
-			return &hcl.Diagnostic{
-				Severity: hcl.DiagError, Summary: "Nested too deeply",
-				Detail:  fmt.Sprintf("Brackets and operators may be nested %d deep. Give parts of the expression a name in locals.", maxDepth),
-				Subject: t.Range.Ptr(),
+			if len(levels) > 1 {
+				open -= here.open
+				levels = levels[:len(levels)-1]
 			}
+			continue
+		case hclsyntax.TokenTemplateInterp: // parts of a template stand side by side
+			levels = append(levels, level{})
+			continue
+		}
+		here.open++
+		if open++; open > maxOpen {
+			return failure(t.Range, "Expression too long", "This expression is nested too deeply, or too long. Give parts of it a name in locals, or put large data into a file and read it with csvdecode or jsondecode.")
+		}
+		switch t.Type {
+		case hclsyntax.TokenOBrace:
+			levels = append(levels, level{lines: true})
+		case hclsyntax.TokenOParen, hclsyntax.TokenOBrack, hclsyntax.TokenTemplateControl,
+			hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc:
+			levels = append(levels, level{})
 		}
 	}
 	return nil
+}
+
+// level is what stands between a pair of brackets or quotes.
+type level struct {
+	lines bool // a new line ends an expression
+	open  int  // tokens since an expression began
 }
 
 // tooLarge finds number literals that no attribute can mean.
