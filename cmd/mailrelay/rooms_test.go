@@ -36,7 +36,7 @@ var owners = map[string][]string{
 var pure = []string{"schema", "schema/rr", "schema/decide", "schema/revision", "plan", "plan/check", "plan/reach", "plan/render"}
 
 // impure are packages that reach the world, and functions that do.
-var impure = []string{"os", "os/exec", "net", "net/http", "syscall", "io/ioutil", "crypto/rand", "math/rand", "math/rand/v2", "log", "log/slog", "path/filepath"}
+var impure = []string{"os", "os/exec", "net/http", "syscall", "io/ioutil", "crypto/rand", "math/rand", "math/rand/v2", "log", "log/slog", "path/filepath"}
 var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 
 // broken lists the rules that a file of the package dir (relative to the module)
@@ -46,7 +46,7 @@ func broken(dir string, file *ast.File, test bool) []string {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	isPure := slices.Contains(pure, dir) && !test
 	floor := slices.Index(floors, strings.Split(dir, "/")[0])
-	timeName := ""
+	timeName, netName := "", ""
 	for _, imp := range file.Imports {
 		p, _ := strconv.Unquote(imp.Path.Value)
 		if in, ok := strings.CutPrefix(p, module); ok {
@@ -62,11 +62,15 @@ func broken(dir string, file *ast.File, test bool) []string {
 		if isPure && slices.Contains(impure, p) {
 			say("%s imports %s, and must do no I/O", dir, p)
 		}
-		if p == "time" {
-			timeName = "time"
-			if imp.Name != nil {
-				timeName = imp.Name.Name
-			}
+		name := path.Base(p)
+		if imp.Name != nil {
+			name = imp.Name.Name
+		}
+		switch p {
+		case "time":
+			timeName = name
+		case "net":
+			netName = name
 		}
 	}
 	for _, d := range file.Decls {
@@ -74,16 +78,23 @@ func broken(dir string, file *ast.File, test bool) []string {
 			say("%s has an init function", dir)
 		}
 	}
-	if isPure && timeName != "" {
-		ast.Inspect(file, func(n ast.Node) bool {
-			if s, ok := n.(*ast.SelectorExpr); ok {
-				if x, ok := s.X.(*ast.Ident); ok && x.Name == timeName && slices.Contains(clocks, s.Sel.Name) {
-					say("%s uses time.%s, and must read no clock", dir, s.Sel.Name)
-				}
-			}
-			return true
-		})
+	if !isPure {
+		return out
 	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		switch x, ok := s.X.(*ast.Ident); {
+		case !ok:
+		case x.Name == timeName && slices.Contains(clocks, s.Sel.Name):
+			say("%s uses time.%s, and must read no clock", dir, s.Sel.Name)
+		case x.Name == netName && s.Sel.Name != "IP": // a type of miekg/dns's records
+			say("%s uses net.%s, and must do no I/O", dir, s.Sel.Name)
+		}
+		return true
+	})
 	return out
 }
 
@@ -134,6 +145,8 @@ func TestRoomsAreSeen(t *testing.T) {
 		{"schema", `import "github.com/hashicorp/hcl/v2/hclsyntax"`, "which is for"},
 		{"schema/decide", `import "os"`, "no I/O"},
 		{"schema/decide", `import "net/netip"`, ""},
+		{"schema/rr", "import \"net\"\nvar _ = net.Dial", "no I/O"},
+		{"schema/rr", "import \"net\"\nvar _ net.IP", ""},
 		{"plan", "import \"time\"\nvar _ = time.Now()", "no clock"},
 		{"plan", "import clock \"time\"\nvar _ = clock.Since", "no clock"},
 		{"plan", "import \"time\"\nvar _ = time.Second", ""},
