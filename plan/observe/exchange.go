@@ -19,8 +19,7 @@ const payload = 1232
 // errSilent is a server that gives no answer.
 var errSilent = errors.New("no answer")
 
-// exchange asks one address, with retries, and over TCP if the answer is cut. s
-// keeps the sockets.
+// exchange asks one address, with retries. s keeps the sockets.
 func (c *Client) exchange(ctx context.Context, s *server, addr string, q *dns.Msg) (*dns.Msg, error) {
 	var err error
 	for try := 0; try <= c.o.Retries; try++ {
@@ -30,8 +29,11 @@ func (c *Client) exchange(ctx context.Context, s *server, addr string, q *dns.Ms
 			}
 		}
 		var a *dns.Msg
-		if a, err = c.udp(ctx, s, addr, q); err == nil && a.Truncated {
-			a, err = c.tcp(ctx, addr, q)
+		a, err = c.once(ctx, s, addr, q)
+		if err == nil && a.Rcode == dns.RcodeFormatError && q.IsEdns0() != nil {
+			q = q.Copy() // an old server that does not know EDNS (RFC 6891, 7)
+			q.Extra = nil
+			a, err = c.once(ctx, s, addr, q)
 		}
 		if err == nil {
 			return a, nil
@@ -63,6 +65,15 @@ func pause(ctx context.Context, try int) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// once asks once, over UDP and then over TCP if the answer is cut.
+func (c *Client) once(ctx context.Context, s *server, addr string, q *dns.Msg) (*dns.Msg, error) {
+	a, err := c.udp(ctx, s, addr, q)
+	if err == nil && a.Truncated {
+		return c.tcp(ctx, addr, q)
+	}
+	return a, err
 }
 
 // udp asks once. The socket goes back to the server for the next question if

@@ -170,6 +170,12 @@ func TestFaults(t *testing.T) {
 		err   string // empty: the answer comes
 	}{
 		{"truncated", "contoso.com", udp(dnstest.Fault{Truncate: true}), ""},
+		{"without EDNS", "contoso.com", func(r dnstest.Request) dnstest.Fault {
+			if r.EDNS {
+				return dnstest.Fault{Code: 1}
+			}
+			return dnstest.Fault{}
+		}, ""},
 		{"SERVFAIL", "contoso.com", udp(dnstest.Fault{Code: 2}), "SERVFAIL: it has not loaded contoso.com"},
 		{"REFUSED", "contoso.com", udp(dnstest.Fault{Code: 5}), "it does not serve contoso.com"},
 		{"another zone", "fabrikam.com", nil, "it does not serve fabrikam.com"},

@@ -56,7 +56,7 @@ func (h handler) faultFor(q *dns.Msg) Fault {
 	if q.Question[0].Qtype == dns.TypeSOA {
 		k.Type = "SOA"
 	}
-	return f(Request{Network: h.network, Update: q.Opcode == dns.OpcodeUpdate, Key: k})
+	return f(Request{Network: h.network, Update: q.Opcode == dns.OpcodeUpdate, EDNS: q.IsEdns0() != nil, Key: k})
 }
 
 // finish fits the answer to the network, signs it if the question was signed by

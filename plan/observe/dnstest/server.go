@@ -45,6 +45,7 @@ type Options struct {
 type Request struct {
 	Network string // "udp" or "tcp"
 	Update  bool
+	EDNS    bool   // the message has an OPT record
 	Key     rr.Key // the question; of an update, the zone and SOA
 }
 
