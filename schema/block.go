@@ -156,11 +156,11 @@ func (c *Config) Settings() *Settings {
 	if all := All[*Settings](c); len(all) > 0 {
 		return all[0]
 	}
-	return settingsType().build(header{addr: Addr{Type: "mailrelay"}}, object{settingsType().Body.defaults()}).(*Settings)
+	return settingsType().build(header{addr: Addr{Type: "mailrelay"}}, object{settingsType().Body.Defaults()}).(*Settings)
 }
 
-// defaults is the canonical value of a body in which nothing was written.
-func (b *Body) defaults() cty.Value {
+// Defaults is the canonical value of a body in which nothing was written.
+func (b *Body) Defaults() cty.Value {
 	out := map[string]cty.Value{}
 	for _, a := range b.Attrs {
 		out[a.Name] = a.Default

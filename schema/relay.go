@@ -122,5 +122,5 @@ func (o object) subOr(name string, b *Body) object {
 	if sub, ok := o.sub(name); ok {
 		return sub
 	}
-	return object{b.defaults()}
+	return object{b.Defaults()}
 }

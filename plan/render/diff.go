@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/mailrelay/mailrelay/schema"
 	"reflect"
 )
 
@@ -20,7 +23,7 @@ func (rc ResourceChange) body(b *bytes.Buffer, s Style) {
 	d := differ{b, s}
 	switch action {
 	case "create":
-		d.object("      ", "create", after)
+		d.create("      ", after, defaults(rc.Type))
 	case "delete":
 		d.object("      ", "delete", before)
 	case "update":
@@ -61,6 +64,33 @@ func (d differ) object(indent, action string, o map[string]any) {
 	for _, name := range names {
 		d.attr(indent, action, fmt.Sprintf("%-*s", width, name), o[name])
 	}
+}
+
+// create writes what comes, but for what is at its default.
+func (d differ) create(indent string, o, defaults map[string]any) {
+	said := maps.Clone(o)
+	maps.DeleteFunc(said, func(name string, v any) bool {
+		def, known := defaults[name]
+		return known && v != nil && reflect.DeepEqual(v, def)
+	})
+	d.object(indent, "create", said)
+	if n := len(o) - len(said); n > 0 {
+		fmt.Fprintf(d.b, "%s  # (%s at %s)\n", indent, count(n, "attribute"), map[bool]string{true: "its default", false: "their defaults"}[n == 1])
+	}
+}
+
+// defaults are the values of a block of type typ in which nothing was written.
+func defaults(typ string) map[string]any {
+	t := schema.TypeNamed(schema.Types(), typ)
+	if t == nil || typ == "record" { // a record shows what is in DNS
+		return nil
+	}
+	v := t.Body.Defaults()
+	raw, err := ctyjson.Marshal(v, v.Type())
+	if err != nil {
+		return nil
+	}
+	return decode(raw)
 }
 
 func (d differ) attr(indent, action, name string, v any) {

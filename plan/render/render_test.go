@@ -56,6 +56,7 @@ func full(t *testing.T) *plan.Plan {
 			{Addr: addr(t, "record.open"), Action: plan.Inconclusive, After: record(60, "x"), Why: "ns1 (192.0.2.1:53): no answer in 2s"},
 			{Addr: addr(t, "record.gone"), Action: plan.Delete, Before: record(60, "x"), Foreign: 1},
 			{Addr: addr(t, "relay.edge"), Action: plan.Update, Before: relay("a.contoso.com", noTLS, cty.StringVal("192.0.2.1"), cty.StringVal("192.0.2.2")), After: relay("b.contoso.com", tls, cty.StringVal("192.0.2.2"), cty.StringVal("192.0.2.3"))},
+			{Addr: addr(t, "allowlist.apps"), Action: plan.Create, After: cty.ObjectVal(map[string]cty.Value{"addresses": cty.SetValEmpty(cty.String), "entry": cty.MapVal(map[string]cty.Value{"10.1.2.3": cty.ObjectVal(map[string]cty.Value{"owner": cty.StringVal("facilities")})})})},
 			{Addr: addr(t, "record.hand"), Action: plan.Update, Before: record(60, "old;one"), After: record(60, `new "one"`)},
 		},
 		Drift: []plan.Change{{Addr: addr(t, "record.hand"), Action: plan.Update, Before: record(60, "x"), After: record(60, "old;one")},
@@ -188,7 +189,7 @@ func TestTerraformShape(t *testing.T) {
 		}
 		lines = append(lines, l)
 	}
-	want := []string{"record.kept no-op importing contoso.com. TXT", `record.new["a"] create from nothing`, "record.gone delete to nothing", "relay.edge update", "record.hand update"}
+	want := []string{"record.kept no-op importing contoso.com. TXT", `record.new["a"] create from nothing`, "record.gone delete to nothing", "relay.edge update", "allowlist.apps create from nothing", "record.hand update"}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Error(diff)
 	}
