@@ -1,0 +1,103 @@
+// Package admin is the HTTP side of a relay, on a Unix socket that only its owner
+// can open.
+//
+//	GET /status    what the node says of itself: state.Node, JSON
+//	GET /healthz   "ok"; 503 and the reason while the node runs no revision or has
+//	               refused one
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mailrelay/mailrelay/apply/state"
+)
+
+// Listen opens the socket, mode 0600. One that a process left behind is removed;
+// one that answers is an error, because another relay runs there.
+func Listen(ctx context.Context, socket string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
+		return nil, err
+	}
+	if c, err := new(net.Dialer).DialContext(ctx, "unix", socket); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("%s: another relay runs with this state directory: stop it, or use another directory", socket)
+	}
+	if fi, err := os.Lstat(socket); err == nil && fi.Mode()&os.ModeSocket != 0 {
+		if err := os.Remove(socket); err != nil {
+			return nil, err
+		}
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", socket)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(socket, 0o600); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Serve answers on l until stop is called, which closes l.
+func Serve(l net.Listener, status func() state.Node) (stop func()) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		_ = e.Encode(status())
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		switch n := status(); {
+		case n.Revision == "":
+			http.Error(w, "no revision is in force: "+n.LastError, http.StatusServiceUnavailable)
+		case n.Refused != "":
+			http.Error(w, "revision "+n.Refused.Short()+" was refused: "+n.LastError, http.StatusServiceUnavailable)
+		default:
+			_, _ = io.WriteString(w, "ok\n")
+		}
+	})
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Serve(l)
+	}()
+	return func() {
+		_ = s.Close()
+		<-done
+	}
+}
+
+// Status asks the relay that listens on socket.
+func Status(ctx context.Context, socket string) (state.Node, error) {
+	var n state.Node
+	client := http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		},
+		DisableKeepAlives: true,
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://relay/status", nil)
+	if err != nil {
+		return n, err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return n, fmt.Errorf("ask the relay: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return n, errors.New("ask the relay: " + res.Status)
+	}
+	return n, json.NewDecoder(res.Body).Decode(&n)
+}

@@ -1,0 +1,63 @@
+package relay
+
+import (
+	"bytes"
+)
+
+// Write takes an answer of go-smtp, a line a call. Nothing goes out before the
+// next read, or before flush.
+func (c *conn) Write(p []byte) (int, error) {
+	if !c.greeted { // after STARTTLS there is no banner
+		c.greeted = true
+		return len(p), nil
+	}
+	if c.err != nil {
+		if c.last {
+			return len(p), nil
+		}
+		c.last = len(p) < 4 || p[3] != '-'
+	}
+	switch {
+	case bytes.HasPrefix(p, []byte("354 ")):
+		c.stage = content
+		c.body.begin()
+	case bytes.HasPrefix(p, []byte("334")):
+		c.stage = response
+	case len(p) == len("250-SIZE\r\n") && bytes.Equal(p[4:8], []byte("SIZE")):
+		c.out = append(append(append(c.out, p[:8]...), ' '), c.size...)
+		p = p[8:]
+		c.out = append(c.out, p...)
+		return len(p) + 8, nil
+	}
+	c.out = append(c.out, p...)
+	return len(p), nil
+}
+
+// say adds a line of our own to the answers.
+func (c *conn) say(line string) { _, _ = c.Write([]byte(line)) }
+
+// flush writes the answers.
+func (c *conn) flush() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	_, err := c.network().Write(c.out)
+	c.out = c.out[:0]
+	return err
+}
+
+// end makes the answer to the command at hand the last one.
+func (c *conn) end() { c.fail(errEnd) }
+
+// Close writes what is left to say and closes, unless another conn goes on with
+// the link.
+func (c *conn) Close() error {
+	if c.moved {
+		return nil
+	}
+	_ = c.flush()
+	if c.secure != nil {
+		_ = c.secure.Close()
+	}
+	return c.link.Close()
+}

@@ -1,0 +1,174 @@
+package relay
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/mailrelay/mailrelay/apply/relay/spool"
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/decide"
+)
+
+// beyond is how much more than the limit of a connector is read of a message that
+// is refused anyway, in bytes, so that a client which does not listen before it is
+// done hears why. One that goes on is cut off.
+const beyond = 64 << 20
+
+// Data implements smtp.Session: it stores the message, and answers 250 when it is
+// on stable storage. go-smtp's r is used for BDAT alone; after DATA the content is
+// read from the connection, which knows its end.
+func (s *session) Data(r io.Reader) error {
+	tx := s.take()
+	defer s.c.setBusy(false)
+	if tx == nil || len(tx.to) == 0 {
+		s.c.end()
+		return reply(503, 5, 5, 1, "Give a sender and a recipient first")
+	}
+	if _, chunked := r.(*io.PipeReader); !chunked {
+		r = &s.c.body
+	}
+	in := s.intake(tx)
+	defer in.draft.Abort()
+	if err := s.n.buffers.read(in, r); err != nil {
+		return s.broken(err)
+	}
+	if r := in.end(); r != nil {
+		return s.refuse(tx, "DATA", tx.from.String(), r)
+	}
+	return s.keep(tx, in)
+}
+
+// keep commits the message and hands it to delivery.
+func (s *session) keep(tx *transaction, in *intake) error {
+	for _, to := range tx.to {
+		if r := tx.tooLarge(to, in.size); r != nil {
+			return s.refuse(tx, "DATA", to.String(), r)
+		}
+	}
+	env := spool.Envelope{
+		From: tx.from, Received: in.at, Connector: tx.receive.Block.Addr(), Client: tx.client.Remote.String(),
+		UTF8: tx.utf8, EightBit: tx.eight, Next: in.at, Rcpts: make([]spool.Rcpt, len(tx.to)),
+	}
+	if tx.client.Unix != "" {
+		env.Client = "unix:" + tx.client.Unix
+	}
+	for i, to := range tx.to {
+		env.Rcpts[i].To = to
+	}
+	env, body, err := in.draft.Commit(env)
+	if err != nil {
+		s.n.o.Log.Error("a message could not be stored", "client", env.Client, "error", err)
+		return replyTo(err)
+	}
+	s.c.messages++
+	s.c.bytes += in.size
+	s.n.runner.Add(env, body)
+	if log := s.n.o.Log; log.Enabled(s.c.done, slog.LevelInfo) {
+		log.LogAttrs(s.c.done, slog.LevelInfo, "received", slog.String("id", env.ID), slog.String("from", env.From.String()),
+			slog.Int("recipients", len(env.Rcpts)), slog.Int64("size", env.Size), slog.String("client", env.Client),
+			slog.String("connector", env.Connector.String()), slog.String("user", tx.client.User))
+	}
+	return &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: "OK: queued as " + env.ID}
+}
+
+// broken answers for a message that did not come to its end.
+func (s *session) broken(err error) error {
+	var answer *smtp.SMTPError
+	if errors.As(err, &answer) {
+		s.c.end()
+		return answer
+	}
+	return reply(421, 4, 4, 2, "The message was cut off, and nothing of it is kept")
+}
+
+// intake is a message on its way into a draft: it is measured, checked line by
+// line, and its header is edited. After the first thing that is wrong the rest is
+// only counted.
+type intake struct {
+	draft   *spool.Draft
+	at      time.Time
+	size    int64 // of what the client sent, in bytes
+	limit   int64 // zero: none
+	name    schema.Addr
+	newline newlines
+	header  header
+	wrong   *smtp.SMTPError
+}
+
+func (s *session) intake(tx *transaction) *intake {
+	b := tx.receive.Block
+	in := &intake{draft: s.n.spool.New(), at: s.n.o.Clock(), limit: tx.limit(), name: b.Addr()}
+	in.newline.normalize = b.BareNewline == "normalize"
+	in.header = header{
+		max: b.MaxHeaderSize, hops: tx.edition.relay.Queue.MaxHopCount, out: in.draft,
+		strip: tx.receive.Rights(tx.client)&decide.HeadersRouting == 0,
+	}
+	if _, err := io.WriteString(in.draft, s.received(tx, in.draft.ID(), in.at)); err != nil {
+		in.wrong = replyTo(err)
+	}
+	return in
+}
+
+// add takes the next bytes. The error ends the connection.
+func (in *intake) add(p []byte) error {
+	in.size += int64(len(p))
+	if in.limit > 0 && in.size > in.limit {
+		in.reject(reply(552, 5, 3, 4, "The message is too large: %s takes up to %d bytes", in.name, in.limit))
+	}
+	if in.wrong == nil {
+		in.reject(in.newline.pass(p, &in.header))
+	}
+	if in.wrong != nil && in.limit > 0 && in.size > in.limit+beyond {
+		return in.wrong
+	}
+	return nil
+}
+
+func (in *intake) reject(r *smtp.SMTPError) {
+	if in.wrong == nil && r != nil {
+		in.wrong = r
+	}
+}
+
+// end says what is wrong with the whole message; nil if nothing is.
+func (in *intake) end() *smtp.SMTPError {
+	if in.wrong == nil {
+		in.reject(in.newline.end(&in.header))
+	}
+	if in.wrong == nil {
+		in.reject(in.header.end())
+	}
+	return in.wrong
+}
+
+// buffers are what messages are read through.
+type buffers struct{ pool sync.Pool }
+
+func newBuffers() *buffers {
+	return &buffers{sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}}
+}
+
+// read passes r to in until its end.
+func (b *buffers) read(in *intake, r io.Reader) error {
+	buf := b.pool.Get().(*[]byte)
+	defer b.pool.Put(buf)
+	for {
+		n, err := r.Read(*buf)
+		if n > 0 {
+			if err := in.add((*buf)[:n]); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package relay
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mailrelay/mailrelay/apply/relay/deliver"
+	"github.com/mailrelay/mailrelay/apply/relay/spool"
+	"github.com/mailrelay/mailrelay/apply/state"
+)
+
+// node is a running relay.
+type node struct {
+	o         Options
+	ctx       context.Context // ends when the relay is to stop
+	current   atomic.Pointer[edition]
+	spool     *spool.Spool
+	runner    *deliver.Runner
+	listeners listeners
+	limits    *limits
+	buffers   *buffers
+	hashing   chan struct{} // a place for each password that may be checked at a time
+
+	mu       sync.Mutex
+	links    map[*link]struct{}
+	stopping bool
+	empty    chan struct{} // closed when stopping and no link is left
+	said     state.Node    // what the node says of itself
+	silent   bool          // the last report failed
+}
+
+func newNode(ctx context.Context, o Options) *node {
+	n := &node{
+		o: o, ctx: ctx, limits: newLimits(), buffers: newBuffers(), hashing: make(chan struct{}, 2),
+		links: map[*link]struct{}{}, empty: make(chan struct{}),
+	}
+	n.listeners = listeners{listen: o.Listen, accept: n.accept, open: map[place]net.Listener{}}
+	n.said = state.Node{Name: nodeName(o.Relay), PID: os.Getpid(), At: o.Clock()}
+	return n
+}
+
+// nodeName names a node before it knows which relay it is.
+func nodeName(relay string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	if relay == "" {
+		return host
+	}
+	return host + "/" + relay
+}
+
+// enroll keeps a link until it closes. It is false when the relay stops.
+func (n *node) enroll(l *link) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stopping {
+		return false
+	}
+	n.links[l] = struct{}{}
+	leave := l.leave
+	l.leave = func() {
+		n.dismiss(l)
+		leave()
+	}
+	return true
+}
+
+func (n *node) dismiss(l *link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.links, l)
+	if n.stopping && len(n.links) == 0 {
+		select {
+		case <-n.empty:
+		default:
+			close(n.empty)
+		}
+	}
+}
+
+// drain ends all sessions: idle ones now, busy ones when their message is done or
+// the time is up.
+func (n *node) drain(limit time.Duration) {
+	n.mu.Lock()
+	n.stopping = true
+	if len(n.links) == 0 {
+		close(n.empty)
+	}
+	for l := range n.links {
+		l.drain()
+	}
+	n.mu.Unlock()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-n.empty:
+		return
+	case <-t.C:
+	}
+	n.mu.Lock()
+	var rest []*link
+	for l := range n.links {
+		rest = append(rest, l)
+	}
+	n.mu.Unlock()
+	n.o.Log.Warn("sessions were cut off", "sessions", len(rest))
+	for _, l := range rest {
+		l.Close()
+	}
+}

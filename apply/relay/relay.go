@@ -1,0 +1,97 @@
+// Package relay is the SMTP server: it takes mail in as the revision in force
+// allows, stores it in the spool before it answers 250, and has it delivered.
+//
+// # The way of a connection
+//
+// A listener's accept loop knows the local and the remote address. By them it asks
+// decide.Policy which receive connector is meant, refuses before the banner where
+// none is, and counts the connection against the connector's limits. Then the
+// connection goes to the go-smtp server of that connector, wrapped as a conn,
+// which does what go-smtp leaves out: deadlines for each read, limits on command
+// lines, answers written together, and STARTTLS (see conn). Who may do what is
+// decided by decide.Policy alone.
+//
+// # Changing the revision
+//
+// Run watches the store. A new revision is loaded whole (policy, certificate,
+// listeners) before anything of the old one goes; if that fails the old one stays
+// in force, and the node reports which revision it refused and why. Listeners that
+// both revisions have are kept, and so are sessions: each MAIL command takes the
+// newest policy. The last revision that ran is kept in the state directory, so
+// that a relay starts with nothing but its own disk.
+//
+// # Its end
+//
+// When the context ends no session begins; those that are idle are told 421, those
+// in the middle of a message may finish it within a limit, and what is stored and
+// not delivered stays in the spool. When the disk fails under the spool, Run ends
+// with that error at once: nothing more can be taken safely.
+package relay
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/mailrelay/mailrelay/apply/relay/deliver"
+	"github.com/mailrelay/mailrelay/apply/relay/spool"
+	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// Options is the world of a relay. Store and Dir are required.
+type Options struct {
+	Store state.Store
+	Dir   string // the state directory: spool, certificate and the last revision
+	Relay string // name of the relay block; empty if a configuration has one
+
+	// Listen opens a listener; nil is net.ListenConfig. network is tcp4, tcp6 or
+	// unix. The addresses of the connections it gives are those that count.
+	Listen   func(ctx context.Context, network, address string) (net.Listener, error)
+	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // nil: deliver.Dial
+	Resolver deliver.Resolver                                                     // nil: the system's
+	Roots    *x509.CertPool                                                       // nil: the system's
+	ReadFile func(name string) ([]byte, error)                                    // nil: os.ReadFile
+	Secret   func(schema.Secret) ([]byte, error)                                  // nil: a revision with secrets fails to load
+	Spool    spool.Options                                                        // Log and Clock are set by Run
+	Clock    func() time.Time                                                     // nil: time.Now. Timers are the runtime's
+	Log      *slog.Logger                                                         // nil: none
+
+	// Delivered is called for each recipient that a next hop has taken; it must not
+	// wait. Nil: not called.
+	Delivered func(deliver.Event)
+	// Every is how often the node reports. 0: 5 s.
+	Every time.Duration
+	// Grace is how long sessions, and after them deliveries, may go on when Run
+	// ends. 0: 20 s.
+	Grace time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Listen == nil {
+		o.Listen = new(net.ListenConfig).Listen
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = os.ReadFile
+	}
+	if o.Secret == nil {
+		o.Secret = func(schema.Secret) ([]byte, error) { return nil, errNoSecrets }
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Every == 0 {
+		o.Every = 5 * time.Second
+	}
+	if o.Grace == 0 {
+		o.Grace = 20 * time.Second
+	}
+	o.Spool.Log, o.Spool.Clock = o.Log, o.Clock
+	return o
+}

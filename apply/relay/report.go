@@ -1,0 +1,71 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// reportTimeout is how long one report may take.
+const reportTimeout = 3 * time.Second
+
+// status is what the node says of itself, now.
+func (n *node) status() state.Node {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := n.said
+	out.At = n.o.Clock()
+	if n.runner != nil {
+		st := n.runner.Stats()
+		out.Queue, out.Oldest = st.Messages, st.Oldest
+		if out.LastError == "" {
+			out.LastError = st.LastError
+		}
+	}
+	return out
+}
+
+// note changes what the node says of itself.
+func (n *node) note(change func(*state.Node)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	change(&n.said)
+}
+
+// running notes the edition in force.
+func (n *node) running(e *edition) {
+	listeners := n.listeners.names()
+	n.note(func(s *state.Node) {
+		if s.Revision != e.revision.Hash {
+			s.Since = n.o.Clock()
+		}
+		s.Name = nodeName(e.relay.Addr().String())
+		s.Relay, s.Revision, s.Serial = e.relay.Addr().String(), e.revision.Hash, e.revision.Serial
+		s.Listeners, s.Refused, s.LastError = listeners, "", ""
+	})
+}
+
+// refused notes a revision that failed to load.
+func (n *node) refused(h revision.Hash, err error) {
+	n.o.Log.Error("a revision was refused, and the one before stays in force", "revision", h.Short(), "error", err)
+	n.note(func(s *state.Node) { s.Refused, s.LastError = h, err.Error() })
+}
+
+// report tells the store. That it cannot is told to the log when it begins and
+// when it ends.
+func (n *node) report() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.ctx), reportTimeout)
+	defer cancel()
+	err := n.o.Store.Report(ctx, n.status())
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case err != nil && !n.silent:
+		n.o.Log.Warn("the state does not take this node's report", "error", err)
+	case err == nil && n.silent:
+		n.o.Log.Info("the state takes this node's reports again")
+	}
+	n.silent = err != nil
+}

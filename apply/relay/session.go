@@ -1,0 +1,234 @@
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/decide"
+)
+
+// errTwoDomains is a@b@c, of which nobody knows which domain is meant.
+var errTwoDomains = errors.New("an @ in the part before the domain needs quotes")
+
+// session is what go-smtp asks about a client that has said EHLO. Rights and
+// routes are decide's; limits are here.
+type session struct {
+	n    *node
+	c    *conn
+	smtp *smtp.Conn
+	user string // logged on
+
+	mu sync.Mutex // Data of BDAT runs beside Reset and Logout
+	tx *transaction
+}
+
+// transaction is one message from MAIL to the final answer, under one policy.
+type transaction struct {
+	edition  *edition
+	receive  *decide.Receive
+	client   decide.Client
+	from     schema.Mailbox
+	to       []schema.Mailbox
+	declared int64 // SIZE of MAIL; zero: not said
+	utf8     bool
+	eight    bool
+}
+
+// Reset implements smtp.Session.
+func (s *session) Reset() { s.begin(nil) }
+
+// Logout implements smtp.Session.
+func (s *session) Logout() error {
+	s.begin(nil)
+	return nil
+}
+
+func (s *session) begin(tx *transaction) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if (s.tx != nil) != (tx != nil) {
+		s.c.setBusy(tx != nil)
+	}
+	s.tx = tx
+}
+
+func (s *session) current() *transaction {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tx
+}
+
+// take ends the transaction and gives it to Data.
+func (s *session) take() *transaction {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tx := s.tx
+	s.tx = nil
+	return tx
+}
+
+// client is who speaks, now.
+func (s *session) client(e *edition) decide.Client {
+	c := s.c.client
+	c.Relay, c.At, c.User = e.relay.Addr(), s.n.o.Clock(), s.user
+	if s.c.tls != nil {
+		c.Names, c.Partner = partner(*s.c.tls, e.clients, c.At)
+	}
+	return c
+}
+
+// Mail implements smtp.Session. From here to the end of the message the newest
+// policy counts, whichever was in force when the client connected.
+func (s *session) Mail(from string, opts *smtp.MailOptions) error {
+	if s.current() != nil { // go-smtp would keep the recipients of the first
+		return reply(503, 5, 5, 1, "A sender is already given; finish that message, or say RSET")
+	}
+	mailbox, err := s.mailbox(from)
+	if err != nil {
+		return reply(553, 5, 1, 7, "The sender is not a mail address: %v", err)
+	}
+	e := s.n.current.Load()
+	tx := &transaction{
+		edition: e, client: s.client(e), from: mailbox,
+		declared: opts.Size, utf8: opts.UTF8, eight: opts.Body == smtp.Body8BitMIME,
+	}
+	v := e.policy.Sender(tx.client, mailbox)
+	if v.Connector == nil {
+		s.c.end()
+		return replyOf(v.Reply)
+	}
+	tx.receive = v.Connector
+	if !v.OK() {
+		return s.refuse(tx, "MAIL", from, replyOf(v.Reply))
+	}
+	if r := s.room(tx); r != nil {
+		return s.refuse(tx, "MAIL", from, r)
+	}
+	s.begin(tx)
+	return nil
+}
+
+// room finds out whether there is room for a message: in the limits of the
+// connection, and on the disk.
+func (s *session) room(tx *transaction) *smtp.SMTPError {
+	b, name := tx.receive.Block, tx.receive.Block.Addr()
+	l := s.c.link
+	switch limit := tx.limit(); {
+	case limit > 0 && tx.declared > limit:
+		return reply(552, 5, 3, 4, "The message is too large: %s takes up to %d bytes", name, limit)
+	case b.MaxMessages > 0 && l.messages >= b.MaxMessages:
+		s.c.end()
+		return reply(421, 4, 7, 0, "%s takes %d messages in a connection; open another", name, b.MaxMessages)
+	case b.MaxSessionSize > 0 && l.bytes > 0 && l.bytes+tx.declared >= b.MaxSessionSize:
+		s.c.end()
+		return reply(421, 4, 7, 0, "%s takes %d bytes in a connection; open another", name, b.MaxSessionSize)
+	case !s.n.limits.message(b, tx.client.Remote, tx.client.At):
+		return reply(451, 4, 7, 0, "%s takes %d messages a minute from one address; try again later", name, b.MessageRateLimit)
+	}
+	if err := s.n.spool.Failed(); err != nil {
+		return replyTo(err)
+	}
+	if err := s.n.spool.Free(); err != nil {
+		return replyTo(err)
+	}
+	return nil
+}
+
+// limit is the largest message that the client may send, in bytes; zero: any.
+func (tx *transaction) limit() int64 {
+	b := tx.receive.Block
+	if tx.receive.Rights(tx.client)&decide.BypassSize != 0 {
+		return b.MaxSessionSize
+	}
+	if b.MaxSessionSize > 0 {
+		return min(b.MaxMessageSize, b.MaxSessionSize)
+	}
+	return b.MaxMessageSize
+}
+
+// Rcpt implements smtp.Session.
+func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	tx := s.current()
+	if tx == nil {
+		return reply(503, 5, 5, 1, "Give the sender first")
+	}
+	b := tx.receive.Block
+	if len(tx.to) >= b.MaxRecipients {
+		return reply(452, 4, 5, 3, "%s takes %d recipients a message; send the others another one", b.Addr(), b.MaxRecipients)
+	}
+	mailbox, err := s.mailbox(to)
+	if err != nil {
+		return reply(501, 5, 1, 3, "The recipient is not a mail address: %v", err)
+	}
+	v := tx.edition.policy.Recipient(tx.client, tx.from, mailbox)
+	if !v.OK() {
+		return s.refuse(tx, "RCPT", to, replyOf(v.Reply))
+	}
+	if tx.declared > 0 {
+		if r := tx.tooLarge(mailbox, tx.declared); r != nil {
+			return r
+		}
+	}
+	if !slices.Contains(tx.to, mailbox) {
+		tx.to = append(tx.to, mailbox)
+	}
+	return nil
+}
+
+// tooLarge refuses what no way out takes.
+func (tx *transaction) tooLarge(to schema.Mailbox, size int64) *smtp.SMTPError {
+	if most := tx.edition.policy.Largest(tx.client.Relay, to); most > 0 && size > most {
+		return reply(552, 5, 3, 4, "The message is too large for every way to <%s>, which take up to %d bytes", to, most)
+	}
+	return nil
+}
+
+// mailbox reads an address as go-smtp gives it: the local part without quotes.
+func (s *session) mailbox(text string) (schema.Mailbox, error) {
+	if text == "" {
+		return schema.Mailbox{}, nil
+	}
+	i := strings.LastIndexByte(text, '@')
+	local, domain := text[:max(i, 0)], text[i+1:]
+	if domain == nowhere && strings.EqualFold(local, "postmaster") {
+		return schema.Mailbox{Local: local}, nil
+	}
+	if strings.Contains(local, "@") && !bytes.ContainsAny(s.c.line, `"\`) {
+		return schema.Mailbox{}, errTwoDomains
+	}
+	return schema.NewMailbox(local, domain)
+}
+
+// refuse holds a refusal back for the tarpit interval, so that guessing is slow.
+func (s *session) refuse(tx *transaction, verb, address string, r *smtp.SMTPError) error {
+	if log := s.n.o.Log; log.Enabled(s.c.done, slog.LevelInfo) {
+		log.LogAttrs(s.c.done, slog.LevelInfo, "refused", slog.String("command", verb), slog.String("address", address),
+			slog.String("client", tx.client.Remote.String()), slog.String("connector", tx.receive.Block.Addr().String()),
+			slog.Int("code", r.Code), slog.String("answer", r.Message))
+	}
+	if r.Code >= 500 {
+		s.tarpit(tx.receive.Block)
+	}
+	return r
+}
+
+func (s *session) tarpit(b *schema.ReceiveConnector) {
+	if b.TarpitInterval == 0 || s.c.flush() != nil {
+		return
+	}
+	t := time.NewTimer(b.TarpitInterval)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.c.done.Done():
+	case <-s.n.ctx.Done():
+	}
+}

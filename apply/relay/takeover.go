@@ -1,0 +1,111 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mailrelay/mailrelay/apply/relay/deliver"
+	"github.com/mailrelay/mailrelay/apply/relay/spool"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// storeTimeout is how long the store may take to answer: a relay must not hang on
+// a database.
+const storeTimeout = 10 * time.Second
+
+// takeOver puts r in force. On an error everything is as before.
+func (n *node) takeOver(r *revision.Revision) error {
+	e, err := n.compile(r)
+	if err != nil {
+		return err
+	}
+	old := n.current.Load()
+	if old != nil && old.spoolDir(n.o.Dir) != e.spoolDir(n.o.Dir) {
+		err = fmt.Errorf("%s: the spool cannot move while the relay runs: stop it when the queue is empty, and start it again", e.relay.Addr())
+	}
+	if err == nil && n.spool == nil {
+		err = n.openSpool(e)
+	}
+	if err == nil {
+		// What a listener accepts before the edition is stored waits for it: accept
+		// begins when the node is locked no more.
+		previous := n.current.Swap(e)
+		if err = n.listeners.change(n.ctx, places(e.bindings)); err != nil {
+			n.current.Store(previous)
+		}
+	}
+	if err != nil {
+		e.retire()
+		return err
+	}
+	n.runner.Use(e.policy, e.relay)
+	if old != nil {
+		old.retire()
+	}
+	if err := n.keepRevision(r); err != nil {
+		n.o.Log.Warn("the revision could not be kept for a start without the store", "error", err)
+	}
+	n.o.Log.Info("a revision is in force", "revision", r.Hash.Short(), "serial", r.Serial, "relay", e.relay.Addr().String(), "listeners", n.listeners.names())
+	return nil
+}
+
+// openSpool opens the queue and makes what delivers from it.
+func (n *node) openSpool(e *edition) (err error) {
+	dir := e.spoolDir(n.o.Dir)
+	if n.o.Spool.FS == nil {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("spool: %w", err)
+		}
+	}
+	if n.spool, err = spool.Open(dir, n.o.Spool); err != nil {
+		return err
+	}
+	n.runner = deliver.New(deliver.Options{
+		Spool: deliver.Disk(n.spool), Relay: e.relay.Addr(), Dial: n.o.Dial, Resolver: n.o.Resolver,
+		Roots: n.o.Roots, ReadFile: n.o.ReadFile, Secret: n.o.Secret, Clock: n.o.Clock, Log: n.o.Log,
+		Delivered: n.o.Delivered, Grace: n.o.Grace,
+	})
+	return nil
+}
+
+// ask gives the store's current revision; nil if there is none.
+func (n *node) ask(ctx context.Context) (*revision.Revision, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return n.o.Store.Current(ctx)
+}
+
+// keptFile is where the last revision that ran is kept.
+func (n *node) keptFile() string {
+	return filepath.Join(n.o.Dir, "relay", url.PathEscape("running-"+n.o.Relay)+".json")
+}
+
+func (n *node) keepRevision(r *revision.Revision) error {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return replace(n.keptFile(), raw)
+}
+
+// kept reads the last revision that ran; nil if there is none.
+func (n *node) kept() (*revision.Revision, error) {
+	raw, err := os.ReadFile(n.keptFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the last revision that ran: %w", err)
+	}
+	r := new(revision.Revision)
+	if err := json.Unmarshal(raw, r); err != nil {
+		return nil, fmt.Errorf("the last revision that ran (%s): %w", n.keptFile(), err)
+	}
+	return r, r.Check()
+}
