@@ -18,8 +18,9 @@ const (
 // domains that share them: not every message must find it out anew. It is safe
 // for concurrent use.
 type avoided struct {
-	mu sync.Mutex
-	by map[avoidedKey]avoidedHop
+	mu   sync.Mutex
+	by   map[avoidedKey]avoidedHop
+	live map[avoidedKey]int // connections that are open
 }
 
 // avoidedKey has the connector too: one may fail where another's TLS does not.
@@ -49,11 +50,15 @@ func (a *avoided) about(s *schema.SendConnector, h hop, now time.Time) *outcome 
 	return &x.why
 }
 
-// add leaves h alone for a while.
+// add leaves h alone for a while. A host that has connections of ours open is not
+// down, but refuses more of them: it is not left alone.
 func (a *avoided) add(s *schema.SendConnector, h hop, why outcome, now time.Time) {
 	k := avoidedKey{s, h}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.live[k] > 0 {
+		return
+	}
 	if len(a.by) >= avoidedMost {
 		clear(a.by)
 	}
@@ -61,6 +66,25 @@ func (a *avoided) add(s *schema.SendConnector, h hop, why outcome, now time.Time
 		a.by = map[avoidedKey]avoidedHop{}
 	}
 	a.by[k] = avoidedHop{now.Add(avoidance), why}
+}
+
+// opened and closed count the connections to h.
+func (a *avoided) opened(s *schema.SendConnector, h hop) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.live == nil {
+		a.live = map[avoidedKey]int{}
+	}
+	a.live[avoidedKey{s, h}]++
+}
+
+func (a *avoided) closed(s *schema.SendConnector, h hop) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k := avoidedKey{s, h}
+	if a.live[k]--; a.live[k] <= 0 {
+		delete(a.live, k)
+	}
 }
 
 // forget clears the memory: another configuration may reach what this one did not.

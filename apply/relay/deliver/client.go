@@ -23,6 +23,8 @@ const (
 	// next hop that takes a byte every two minutes keeps no connection for days.
 	bodyLimit = 10 * time.Minute
 	bodyPace  = 4 << 10
+	// blockSize is how much of a body is sent in one write, in bytes.
+	blockSize = 32 << 10
 )
 
 // client is one connection to a next hop. One goroutine uses it.
@@ -32,6 +34,7 @@ type client struct {
 	w    *bufio.Writer
 	host string // name of the next hop, as configured or as in the MX
 	addr string // address:port it was reached at
+	at   hop    // both, for the dialer
 	ext  extensions
 	tls  tlsInfo
 	sent int  // transactions begun
@@ -49,7 +52,7 @@ func newClient(nc net.Conn, host, addr string) *client {
 func (c *client) use(nc net.Conn) {
 	c.nc = nc
 	c.r = bufio.NewReaderSize(nc, replyLine)
-	c.w = bufio.NewWriterSize(nc, 32<<10)
+	c.w = bufio.NewWriterSize(nc, blockSize)
 }
 
 // within sets the time in which the next reads and writes must be done. Deadlines

@@ -35,6 +35,8 @@ func (d *dialer) connect(ctx context.Context, s *schema.SendConnector, helo stri
 		}
 		c, o := d.hop(ctx, s, helo, hop)
 		if o == nil {
+			d.avoid.opened(s, hop)
+			c.at = hop
 			return c, nil
 		}
 		o.host, o.addr = hop.host, hop.addr.String()
@@ -68,6 +70,12 @@ func (d *dialer) hop(ctx context.Context, s *schema.SendConnector, helo string, 
 		c, o, _ = d.try(ctx, s, helo, h, false)
 	}
 	return c, o
+}
+
+// close ends a connection that connect gave.
+func (d *dialer) close(s *schema.SendConnector, c *client) {
+	c.close()
+	d.avoid.closed(s, c.at)
 }
 
 // try makes one connection. again means that TLS was what failed.

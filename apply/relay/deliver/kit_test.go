@@ -126,6 +126,16 @@ func (s *store) Put(env spool.Envelope, content []byte) (spool.Envelope, error) 
 	return env, nil
 }
 
+// force puts a message of these addresses even if the store is full, without
+// a word about it.
+func (s *store) force(t testing.TB, from, to string) (spool.Envelope, []byte) {
+	env := spool.Envelope{ID: "1", From: box(t, from), Rcpts: []spool.Rcpt{{To: box(t, to)}}, Received: time.Now(), Size: int64(len(testBody))}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n, s.envs["1"], s.bodies["1"] = 1, env, []byte(testBody)
+	return env, s.bodies["1"]
+}
+
 func (s *store) Each(f func(spool.Envelope) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,6 +180,26 @@ func (s *store) done() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.calls)
+}
+
+// settled is done, where what came after the last put is sorted: a report may be
+// delivered before the message that it is about has been written.
+func (s *store) settled() []string {
+	calls := s.done()
+	last := 0
+	for i, c := range calls {
+		if strings.HasPrefix(c, "put") || c == "full" {
+			last = i + 1
+		}
+	}
+	slices.SortFunc(calls[last:], func(a, b string) int { return strings.Compare(byID(a), byID(b)) })
+	return calls
+}
+
+// byID is a call with its id in front.
+func byID(call string) string {
+	_, rest, _ := strings.Cut(call, " ")
+	return rest + call
 }
 
 // names is a Resolver of a few names.
@@ -272,6 +302,3 @@ func box(t testing.TB, s string) schema.Mailbox {
 	}
 	return m
 }
-
-// at gives a time of a test in words that differ by the minute.
-func since(start, now time.Time) string { return now.Sub(start).Round(time.Second).String() }

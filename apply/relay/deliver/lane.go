@@ -27,8 +27,9 @@ type lane struct {
 	ready   jobs
 	idle    []*worker // those that wait with an open connection, the latest last
 	workers int
-	open    int // workers that have a connection
-	window  int // how many workers there may be
+	open    int       // workers that have a connection
+	window  int       // how many workers there may be
+	full    time.Time // until then the next hop takes no more connections than window
 	// The next hop is left alone until a time, for a reason.
 	until    time.Time
 	why      outcome
@@ -92,7 +93,7 @@ func (l *lane) pause(now time.Time, why outcome) []*job {
 // succeed lets another connection be opened. Runner.mu is held.
 func (r *Runner) succeed(l *lane) {
 	l.failures = 0
-	if l.window < most(l.key.connector) {
+	if l.window < most(l.key.connector) && !r.o.Clock().Before(l.full) {
 		l.window++
 	}
 	r.staff(l)

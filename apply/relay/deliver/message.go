@@ -82,14 +82,6 @@ func (q *jobs) push(j *job) {
 	q.last = j
 }
 
-func (q *jobs) pushFront(j *job) {
-	j.next = q.first
-	q.first = j
-	if q.last == nil {
-		q.last = j
-	}
-}
-
 func (q *jobs) pop() *job {
 	j := q.first
 	if j == nil {

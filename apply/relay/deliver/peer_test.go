@@ -17,6 +17,7 @@ type peer struct {
 	ext    []string                 // of EHLO
 	tls    *tls.Config              // for STARTTLS
 	answer func(line string) string // instead of the usual answer; "" gives that, "close" hangs up
+	forget bool                     // keep neither messages nor commands
 	smug   string                   // sent in clear in one write with the answer to STARTTLS
 
 	mu    sync.Mutex
@@ -74,9 +75,7 @@ func (p *peer) serve(nc net.Conn) {
 			return
 		}
 		line = strings.TrimSuffix(line, "\r\n")
-		p.mu.Lock()
-		p.lines = append(p.lines, line)
-		p.mu.Unlock()
+		p.note(line)
 		verb, _, _ := strings.Cut(strings.ToUpper(line), " ")
 		var said string
 		switch verb {
@@ -115,9 +114,7 @@ func (p *peer) serve(nc net.Conn) {
 				return
 			}
 			if said = ask(".", "250 2.0.0 queued"); said[0] == '2' {
-				p.mu.Lock()
-				p.got = append(p.got, m)
-				p.mu.Unlock()
+				p.keep(m)
 			}
 			m.To = nil
 		case "QUIT":
@@ -129,6 +126,22 @@ func (p *peer) serve(nc net.Conn) {
 		if said == "close" {
 			return
 		}
+	}
+}
+
+func (p *peer) note(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.forget {
+		p.lines = append(p.lines, line)
+	}
+}
+
+func (p *peer) keep(m taken) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.forget {
+		p.got = append(p.got, m)
 	}
 }
 
@@ -160,6 +173,24 @@ type network struct {
 	peers map[string]func(net.Conn)
 	dials []string
 	from  []string // Source of each dial
+	open  int
+	most  int // connections that were open at a time
+}
+
+// counted is our end of a connection in a network.
+type counted struct {
+	net.Conn
+	n    *network
+	once sync.Once
+}
+
+func (c *counted) Close() error {
+	c.once.Do(func() {
+		c.n.mu.Lock()
+		c.n.open--
+		c.n.mu.Unlock()
+	})
+	return c.Conn.Close()
 }
 
 func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error) {
@@ -173,7 +204,11 @@ func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error)
 	}
 	ours, theirs := net.Pipe()
 	go serve(theirs)
-	return ours, nil
+	n.mu.Lock()
+	n.open++
+	n.most = max(n.most, n.open)
+	n.mu.Unlock()
+	return &counted{Conn: ours, n: n}, nil
 }
 
 func (n *network) count() int {

@@ -39,7 +39,11 @@ type Runner struct {
 	mu      sync.Mutex
 	conf    *config // nil: nothing can be routed yet
 	running bool
+	born    time.Time
 	loading map[string]bool // ids that came by Add while the spool is being read; nil otherwise
+	// loaded are the ids of messages that were stored after New, and found in the
+	// spool by Run before Add brought them.
+	loaded  map[string]bool
 	all     all
 	waiting waiting
 	lanes   map[laneKey]*lane
@@ -51,14 +55,18 @@ type Runner struct {
 	lastAt  time.Time
 }
 
-// New makes a Runner. Nothing is delivered before Use and Run.
+// New makes a Runner. Nothing is delivered before Use and Run. It comes before the
+// first message of this process is received: Run tells by that time which messages
+// of the spool Add may still bring.
 func New(o Options) *Runner {
 	r := &Runner{
-		o:     o.withDefaults(),
-		wake:  make(chan struct{}, 1),
-		lanes: map[laneKey]*lane{},
-		exits: map[*schema.SendConnector]*exit{},
+		o:      o.withDefaults(),
+		wake:   make(chan struct{}, 1),
+		lanes:  map[laneKey]*lane{},
+		exits:  map[*schema.SendConnector]*exit{},
+		loaded: map[string]bool{},
 	}
+	r.born = r.o.Clock()
 	r.hard, r.abort = context.WithCancel(context.Background())
 	r.dial = dialer{
 		dial:  r.o.Dial,
@@ -103,6 +111,11 @@ func (r *Runner) Add(env spool.Envelope, body []byte) {
 		m.next = r.o.Clock()
 	}
 	r.mu.Lock()
+	if r.loaded[env.ID] {
+		delete(r.loaded, env.ID)
+		r.mu.Unlock()
+		return
+	}
 	if r.loading != nil {
 		r.loading[env.ID] = true
 	}
@@ -158,6 +171,9 @@ func (r *Runner) load() error {
 			m := &message{env: r.words.compact(env), next: env.Next}
 			r.all.add(m)
 			heap.Push(&r.waiting, m)
+			if !env.Received.Before(r.born) {
+				r.loaded[env.ID] = true
+			}
 		}
 		return nil
 	})

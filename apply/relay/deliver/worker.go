@@ -39,13 +39,17 @@ func (w *worker) next() *job {
 		r.mu.Unlock()
 		return nil
 	}
-	if j := l.ready.pop(); j != nil && l.workers <= l.window {
-		r.mu.Unlock()
-		return j
-	} else if j != nil {
-		l.ready.pushFront(j)
+	over := l.workers > l.window
+	if w.c != nil {
+		over = l.open > l.window // the others have none to offer yet
+	}
+	if over {
 		r.mu.Unlock()
 		return nil
+	}
+	if j := l.ready.pop(); j != nil {
+		r.mu.Unlock()
+		return j
 	}
 	if w.c == nil || len(l.exit.wanting) > 0 {
 		r.mu.Unlock()
@@ -66,7 +70,7 @@ func (w *worker) hangUp() {
 	if w.c == nil {
 		return
 	}
-	w.c.close()
+	w.r.dial.close(w.lane.key.connector, w.c)
 	w.c, w.did = nil, 0
 	w.r.mu.Lock()
 	w.lane.open--
@@ -118,7 +122,8 @@ func (w *worker) connect(j *job) bool {
 	r.mu.Lock()
 	if o.kind != refused && l.open > 0 && !l.retired {
 		// Others of the lane are connected: the next hop has enough of us, no more.
-		l.window = max(1, min(l.window-1, l.open))
+		l.window = l.open
+		l.full = r.o.Clock().Add(avoidance)
 		r.enqueue(l, j)
 		r.mu.Unlock()
 		return false
