@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -269,5 +270,21 @@ func TestTrickle(t *testing.T) {
 		}
 		c.close()
 		time.Sleep(3 * time.Minute) // for the reader to see it
+	})
+}
+
+// TestSourceAddress: the connector's address reaches the dialer.
+func TestSourceAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := connector(t, "192.0.2.1")
+		s.SourceAddress = netip.MustParseAddr("198.51.100.7")
+		w := newWorld(t, through(s), Options{})
+		w.start()
+		defer func() { w.stop() }()
+		w.mail("a@example.org", "b@example.com")
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"198.51.100.7"}, w.net.from); diff != "" {
+			t.Error(diff)
+		}
 	})
 }
