@@ -20,7 +20,7 @@ func Place(c *schema.Config, e *schema.Expect) (schema.Addr, rr.Key) {
 }
 
 func (p *Plan) expectations(c *schema.Config, views views) error {
-	for _, e := range schema.All[*schema.Expect](c) {
+	for _, e := range c.Expects() {
 		zone, key := Place(c, e)
 		data, err := parseAll(e.Type, key.Name, e.Values)
 		if z := schema.At[*schema.Zone](c, e.Zone); z != nil {

@@ -34,7 +34,7 @@ type wanted struct {
 //	not known          any           any           Inconclusive: nothing is written
 func (p *Plan) records(c *schema.Config, base *revision.Revision, views views) error {
 	want := map[place][]wanted{}
-	for _, r := range schema.All[*schema.Record](c) {
+	for _, r := range c.Records() {
 		zone := schema.At[*schema.Zone](c, r.Zone)
 		if zone == nil {
 			return fmt.Errorf("%s: there is no %s", r.Addr(), r.Zone)

@@ -110,10 +110,10 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // seen is what the servers say about everything that the plan may ask.
 func (w *world) seen(c *schema.Config) Seen {
 	keys := map[rr.Key]bool{}
-	for _, r := range schema.All[*schema.Record](c) {
+	for _, r := range c.Records() {
 		keys[rr.Key{Name: rr.Full(r.Name, "contoso.com"), Type: r.Type}] = true
 	}
-	for _, e := range schema.All[*schema.Expect](c) {
+	for _, e := range c.Expects() {
 		_, k := Place(c, e)
 		keys[k] = true
 	}

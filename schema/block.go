@@ -18,16 +18,21 @@ import (
 )
 
 // Block is one evaluated block: *Zone, *Record, *Expect, *Domain, *Relay,
-// *Allowlist, *ReceiveConnector, *SendConnector, *Recipients or *Settings.
+// *Allowlist, *ReceiveConnector, *SendConnector, *Recipients, *Stage, *Service,
+// *Probe or *Settings.
 type Block interface {
 	Addr() Addr
 	// Value is canonical: equal values mean the same.
 	Value() cty.Value
-	// Refs are the blocks this one refers to, sorted.
+	// Refs are the blocks whose values this one takes, sorted. What merely orders
+	// (OrderKind) is not among them.
 	Refs() []Addr
 	// Decl is where the block was declared. Only Filename and Start are set in a
 	// block that was read back from a revision.
 	Decl() hcl.Range
+	// Allowed gives the findings that an allow block of this block accepts, with
+	// the reason, by code.
+	Allowed() map[string]string
 	sealed()
 }
 
@@ -40,15 +45,29 @@ type Type struct {
 	Counted bool
 	// Nameless is a block without a label, which stands at most once.
 	Nameless bool
-	build    func(header, object) Block
+	// Kinds are what the first of two labels may be; nil: there is one label. The
+	// name in the address is both, joined by a dot.
+	Kinds []string
+	build func(header, object) Block
 }
 
 // Types describes every kind of block, sorted by name.
 func Types() []*Type {
-	return []*Type{
-		allowlistType(), domainType(), expectType(), settingsType(), receiveType(),
-		recipientsType(), recordType(), relayType(), sendType(), zoneType(),
+	types := []*Type{
+		allowlistType(), domainType(), expectType(), settingsType(), probeType(), receiveType(),
+		recipientsType(), recordType(), relayType(), sendType(), serviceType(), stageType(), zoneType(),
 	}
+	for _, t := range types {
+		t.Body.Blocks = append(t.Body.Blocks, allowBlock())
+	}
+	return types
+}
+
+// allowBlock is what every block may hold: allow "MR101" { reason = "…" }.
+func allowBlock() Nested {
+	return Nested{Name: "allow", Label: FindingCode(), Doc: "A finding that is known and accepted for this block.", Body: &Body{Attrs: []Attr{
+		{Name: "reason", Kind: Reason(), Required: true, Doc: "Why; reports show it."},
+	}}}
 }
 
 // TypeNamed finds a description by name. It gives nil where there is none.
@@ -86,6 +105,12 @@ func (h *header) Refs() []Addr     { return h.refs }
 func (h *header) Decl() hcl.Range  { return h.decl }
 func (h *header) sealed()          {}
 
+func (h *header) Allowed() map[string]string {
+	out := map[string]string{}
+	object{h.value}.each("allow", func(code string, o object) { out[code] = o.str("reason") })
+	return out
+}
+
 // refsIn collects the addresses in the canonical value v of a body.
 func refsIn(b *Body, v cty.Value) []Addr {
 	var out []Addr
@@ -103,7 +128,8 @@ func refsIn(b *Body, v cty.Value) []Addr {
 		case RefKind:
 			add(av)
 		case collection:
-			if _, ok := k.elem.(RefKind); ok {
+			switch k.elem.(type) {
+			case RefKind:
 				for _, ev := range av.AsValueSlice() {
 					add(ev)
 				}
@@ -117,9 +143,14 @@ func refsIn(b *Body, v cty.Value) []Addr {
 // Config is a whole configuration: evaluated, validated, sorted by address.
 type Config struct {
 	Blocks  []Block
+	Moved   []Moved              // in the order of their declaration
 	Sources map[string]*hcl.File // for snippets in diagnostics; nil if read back from a revision
 	index   map[Addr]Block
 }
+
+// Moved says that an object has another address than before. Without a key it is
+// about every instance.
+type Moved struct{ From, To Addr }
 
 // NewConfig makes a Config of blocks. It does not validate.
 func NewConfig(blocks []Block, sources map[string]*hcl.File) *Config {
@@ -156,7 +187,8 @@ func (c *Config) Settings() *Settings {
 	if all := All[*Settings](c); len(all) > 0 {
 		return all[0]
 	}
-	return settingsType().build(header{addr: Addr{Type: "mailrelay"}}, object{settingsType().Body.Defaults()}).(*Settings)
+	t := TypeNamed(Types(), "mailrelay")
+	return t.build(header{addr: Addr{Type: "mailrelay"}, value: t.Body.Defaults()}, object{t.Body.Defaults()}).(*Settings)
 }
 
 // Defaults is the canonical value of a body in which nothing was written.

@@ -11,6 +11,9 @@ import (
 type Body struct {
 	Attrs  []Attr
 	Blocks []Nested
+	// Open, if not empty, is the attribute of kind Anything that collects, as an
+	// object, further attributes of any name. It cannot be written itself.
+	Open string
 }
 
 // Attr describes one attribute.

@@ -299,3 +299,25 @@ func dotString(s string) bool {
 }
 
 func control(r rune) bool { return r < ' ' || 127 <= r && r < 160 }
+
+// FindingCode is the permanent code of a finding: "MR101".
+func FindingCode() Kind {
+	return scalar{`the code of a finding like "MR101"`, func(s string) (string, error) {
+		up := strings.ToUpper(s)
+		digits, ok := strings.CutPrefix(up, "MR")
+		if _, err := strconv.ParseUint(digits, 10, 16); !ok || err != nil || len(digits) != 3 {
+			return "", fmt.Errorf("%q is not the code of a finding: write it like \"MR101\", as reports show it", s)
+		}
+		return up, nil
+	}}
+}
+
+// Reason is a sentence for those who read reports.
+func Reason() Kind {
+	return scalar{"a reason in words", func(s string) (string, error) {
+		if strings.TrimSpace(s) == "" {
+			return "", fmt.Errorf("the reason is empty: say why the finding is accepted")
+		}
+		return s, nil
+	}}
+}

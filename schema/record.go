@@ -15,6 +15,7 @@ type Record struct {
 	Values    []string // as the user wrote them; package rr reads them
 	TTL       *uint32  // seconds; nil leaves it to the rules of LANGUAGE
 	Exclusive bool     // the RRset holds these values and no others
+	Or        []string // other data that is left if it is what stands there
 }
 
 // Expect is an RRset that somebody else writes.
@@ -27,6 +28,9 @@ type Expect struct {
 	TTL    *uint32 // seconds; nil accepts any
 	Absent bool    // nothing of that type may be there
 	Within time.Duration
+
+	Contains string   // instead of Values: a term that the one SPF record must hold
+	Or       []string // other data that is met too
 }
 
 func ttlAttr(doc string) Attr {

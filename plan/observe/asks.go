@@ -37,12 +37,12 @@ func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 	in := func(z *schema.Zone, name, typ string) {
 		out = append(out, Ask{z, rr.Key{Name: rr.Full(name, z.Name), Type: typ}})
 	}
-	for _, r := range schema.All[*schema.Record](cfg) {
+	for _, r := range cfg.Records() {
 		if z := schema.At[*schema.Zone](cfg, r.Zone); z != nil {
 			in(z, r.Name, r.Type)
 		}
 	}
-	for _, e := range schema.All[*schema.Expect](cfg) {
+	for _, e := range cfg.Expects() {
 		z := schema.At[*schema.Zone](cfg, e.Zone)
 		switch {
 		case z != nil:

@@ -102,8 +102,9 @@ type Entered struct {
 // Objects gives the blocks of c in the form that is stored.
 func Objects(c *schema.Config) ([]Object, error) {
 	out := make([]Object, 0, len(c.Blocks))
+	types := schema.Types()
 	for _, b := range c.Blocks {
-		o, err := object(b)
+		o, err := object(b, schema.TypeNamed(types, b.Addr().Type))
 		if err != nil {
 			return nil, err
 		}
@@ -112,8 +113,8 @@ func Objects(c *schema.Config) ([]Object, error) {
 	return out, nil
 }
 
-func object(b schema.Block) (Object, error) {
-	raw, err := ctyjson.Marshal(b.Value(), b.Value().Type())
+func object(b schema.Block, t *schema.Type) (Object, error) {
+	raw, err := ctyjson.Marshal(b.Value(), t.Body.Type())
 	if err != nil {
 		return Object{}, fmt.Errorf("%s: %w", b.Addr(), err)
 	}
