@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/rr"
@@ -10,45 +12,105 @@ import (
 // Place is the zone and RRset that an expect block is about; the zero zone is the
 // whole world.
 func Place(c *schema.Config, e *schema.Expect) (schema.Addr, rr.Key) {
-	name := ""
-	if z := schema.At[*schema.Zone](c, e.Zone); z != nil {
-		name = rr.Full(e.Name, z.Name)
-	} else {
-		name = e.Name + "."
+	return e.Zone, rr.Key{Name: rr.Full(e.Name, origin(c, e.Zone)), Type: e.Type}
+}
+
+// origin is what names in a zone are relative to: the zone's name, or nothing
+// outside all zones.
+func origin(c *schema.Config, zone schema.Addr) string {
+	if z := schema.At[*schema.Zone](c, zone); z != nil {
+		return z.Name
 	}
-	return e.Zone, rr.Key{Name: name, Type: e.Type}
+	return ""
 }
 
 func (p *Plan) expectations(c *schema.Config, views views) error {
 	for _, e := range c.Expects() {
 		zone, key := Place(c, e)
-		data, err := parseAll(e.Type, key.Name, e.Values)
-		if z := schema.At[*schema.Zone](c, e.Zone); z != nil {
-			data, err = parseAll(e.Type, z.Name, e.Values)
-		}
+		data, err := parseAll(e.Type, origin(c, e.Zone)+".", append(slices.Clone(e.Values), e.Or...))
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.Addr(), err)
 		}
-		want := rr.NewSet(key.Name, key.Type, 0, data...)
+		n := len(e.Values)
+		want := rr.NewSet(key.Name, key.Type, 0, data[:n]...)
 		if e.TTL != nil {
 			want.TTL = *e.TTL
 		}
 		v := views.at(zone, key)
-		x := Expectation{Addr: e.Addr(), Status: Met, Want: want, Absent: e.Absent, Got: v.set, Decl: e.Decl()}
-		switch {
-		case v.open != "":
+		x := Expectation{Addr: e.Addr(), Status: Met, Want: want, Absent: e.Absent, Contains: e.Contains, Got: v.set, Decl: e.Decl()}
+		if v.open != "" {
 			x.Status, x.Got, x.Why = Open, nil, v.open
-		case e.Absent && v.set != nil:
-			x.Status, x.Why = Unmet, fmt.Sprintf("nothing should be there, and there is %s", describe(v.set, v.cname))
-		case e.Absent:
-		case v.set == nil:
-			x.Status, x.Why = Unmet, fmt.Sprintf("it is %s, and should be %s", describe(nil, v.cname), expected(e, want))
-		case !v.set.Same(want), e.TTL != nil && v.set.TTL != *e.TTL:
-			x.Status, x.Why = Unmet, fmt.Sprintf("it is %s, and should be %s", describe(v.set, ""), expected(e, want))
+		} else if x.Why = unmet(e, want, data[n:], v); x.Why != "" {
+			x.Status = Unmet
 		}
 		p.Expectations = append(p.Expectations, x)
 	}
 	return nil
+}
+
+// unmet says why what was seen does not meet the expectation; empty if it does.
+// or is data of which one record is as good as all of want.
+func unmet(e *schema.Expect, want rr.Set, or []rr.Data, v view) string {
+	switch {
+	case e.Contains != "":
+		return lacksTerm(e.Contains, v)
+	case e.Absent && v.set != nil:
+		return fmt.Sprintf("nothing should be there, and there is %s", describe(v.set, v.cname))
+	case e.Absent:
+		return ""
+	case v.set == nil:
+		return fmt.Sprintf("it is %s, and should be %s", describe(nil, v.cname), expected(e, want))
+	}
+	got := *v.set
+	if e.Type == "MX" {
+		got.Data = without(v.set, proofs(v.set, want.Data))
+	}
+	alternative := len(got.Data) == 1 && slices.Contains(or, got.Data[0])
+	if !got.Same(want) && !alternative || e.TTL != nil && got.TTL != *e.TTL {
+		return fmt.Sprintf("it is %s, and should be %s", describe(v.set, ""), expected(e, want))
+	}
+	return ""
+}
+
+// lacksTerm says why the one SPF record does not hold a term (RFC 7208, 4.5: more
+// than one record is an error of its own).
+func lacksTerm(term string, v view) string {
+	var spf []string
+	if v.set != nil {
+		for _, d := range v.set.Data {
+			text := strings.ToLower(d.Text())
+			if text == "v=spf1" || strings.HasPrefix(text, "v=spf1 ") {
+				spf = append(spf, text)
+			}
+		}
+	}
+	switch {
+	case len(spf) == 0:
+		return fmt.Sprintf("there is no SPF record, and one should hold %s", term)
+	case len(spf) > 1:
+		return fmt.Sprintf("there are %d SPF records, and receivers take that as an error: merge them into one that holds %s", len(spf), term)
+	}
+	for field := range strings.FieldsSeq(spf[0]) {
+		if strings.TrimPrefix(field, "+") == strings.ToLower(term) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("the SPF record %q does not hold %s", spf[0], term)
+}
+
+// proofs are the MX records in set that route nothing: those to a host below
+// "invalid.", by which ownership is proved. They are never in the way, unless they
+// are wanted.
+func proofs(set *rr.Set, wanted []rr.Data) []rr.Data {
+	var out []rr.Data
+	if set != nil && set.Type == "MX" {
+		for _, d := range set.Data {
+			if strings.HasSuffix(string(d), ".invalid.") && !slices.Contains(wanted, d) {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
 }
 
 // expected says what an expectation wants; a TTL only where one was given.

@@ -105,9 +105,11 @@ type Expectation struct {
 	Status string
 	Want   rr.Set
 	Absent bool
-	Got    *rr.Set // nil: absent, or not known
-	Why    string  // a sentence, unless met
-	Decl   hcl.Range
+	// Contains is, instead of Want, a term that the one SPF record must hold.
+	Contains string
+	Got      *rr.Set // nil: absent, or not known
+	Why      string  // a sentence, unless met
+	Decl     hcl.Range
 }
 
 // Finding is what package check has to say.

@@ -118,6 +118,12 @@ func TestRecords(t *testing.T) {
 			want: []string{"< record.post 300 10 relay.contoso.com. => 300 10 relay.contoso.com."}},
 		{name: "another name is a removal and an add", first: []rec{{addr: "record.a", name: "a", typ: "A", values: []string{"192.0.2.1"}}}, config: []rec{{addr: "record.a", name: "b", typ: "A", values: []string{"192.0.2.1"}}},
 			want: []string{"- record.a 3600 192.0.2.1 => -", "+ record.a - => 3600 192.0.2.1", "write a.contoso.com. A 3600 192.0.2.1 => -", "write b.contoso.com. A - => 3600 192.0.2.1"}},
+		{name: "a proof that routes nothing is left alone", before: func(w *world) { w.put("@", "MX", 600, "5 old", "32767 ms1.msv1.invalid.") }, config: []rec{mx},
+			want: []string{"~ record.mx 600 5 old.contoso.com. => 300 10 relay.contoso.com.", "write contoso.com. MX 600 32767 ms1.msv1.invalid.,5 old.contoso.com. => 300 10 relay.contoso.com.,32767 ms1.msv1.invalid."}},
+		{name: "a proof beside what is wanted is no difference", before: func(w *world) { w.put("@", "MX", 300, "10 relay", "32767 ms1.msv1.invalid.") }, config: []rec{mx},
+			want: []string{"< record.mx 300 10 relay.contoso.com. => 300 10 relay.contoso.com."}},
+		{name: "ours goes and the proof stays", before: func(w *world) { w.put("@", "MX", 300, "10 relay", "32767 ms1.msv1.invalid.") }, first: []rec{mx}, config: []rec{},
+			want: []string{"- record.mx 300 10 relay.contoso.com. => -", "write contoso.com. MX 300 10 relay.contoso.com.,32767 ms1.msv1.invalid. => 300 32767 ms1.msv1.invalid."}},
 		{name: "not exclusive any more", before: func(w *world) { w.put("@", "MX", 600, "5 old") }, config: []rec{{addr: "record.mx", name: "@", typ: "MX", exclusive: &no, values: []string{"10 relay"}}},
 			want: []string{"+ record.mx - => 600 10 relay.contoso.com.", "write contoso.com. MX 600 5 old.contoso.com. => 600 10 relay.contoso.com.,5 old.contoso.com."}},
 	} {

@@ -44,6 +44,9 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views) e
 			return fmt.Errorf("%s: %w", r.Addr(), err)
 		}
 		at := place{r.Zone, rr.Key{Name: rr.Full(r.Name, zone.Name), Type: r.Type}}
+		if data, err = alternative(r, zone.Name, data, views.at(at.zone, at.key)); err != nil {
+			return fmt.Errorf("%s: %w", r.Addr(), err)
+		}
 		want[at] = append(want[at], wanted{r, data})
 	}
 	ours := settle(base, views)
@@ -92,6 +95,15 @@ func parseAll(typ, origin string, values []string) ([]rr.Data, error) {
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+// alternative is the data that is wanted: what stands there if it is as good.
+func alternative(r *schema.Record, origin string, data []rr.Data, v view) ([]rr.Data, error) {
+	or, err := parseAll(r.Type, origin, r.Or)
+	if err != nil || v.set == nil || len(v.set.Data) != 1 || !slices.Contains(or, v.set.Data[0]) {
+		return data, err
+	}
+	return v.set.Data, nil
 }
 
 // manual reports whether a person writes the zone.

@@ -92,7 +92,7 @@ func (s rrset) after() (*rr.Set, []revision.Owned) {
 	for _, o := range s.ours {
 		mine = append(mine, o.Set.Data...)
 	}
-	data := all
+	data := append(all, proofs(s.view.set, append(mine, all...))...)
 	if !s.exclusive() {
 		data = append(without(s.view.set, mine), all...)
 	}
@@ -145,7 +145,7 @@ func (s rrset) change(p *Plan, w wanted, mine revision.Owned) {
 	i := s.owner(w.block.Addr())
 	var before *rr.Set
 	if w.block.Exclusive {
-		before = s.view.set
+		before = s.routed(w.data)
 	} else {
 		ch.Foreign = s.foreign()
 		data := within(s.view.set, w.data)
@@ -176,6 +176,20 @@ func (s rrset) change(p *Plan, w wanted, mine revision.Owned) {
 	p.Changes = append(p.Changes, ch)
 }
 
+// routed is what stands there, without the proofs that are left alone; nil if that
+// is nothing.
+func (s rrset) routed(wanted []rr.Data) *rr.Set {
+	if s.view.set == nil {
+		return nil
+	}
+	data := without(s.view.set, proofs(s.view.set, wanted))
+	if len(data) == 0 {
+		return nil
+	}
+	set := rr.NewSet(s.at.key.Name, s.at.key.Type, s.view.set.TTL, data...)
+	return &set
+}
+
 // leave adds what happens to what is ours and not wanted any more.
 func (s rrset) leave(p *Plan, o revision.Owned) {
 	var taken []rr.Data // by other blocks: it stays, and changes its owner
@@ -202,7 +216,7 @@ func (s rrset) drift(p *Plan, after *rr.Set) {
 		return
 	}
 	for _, o := range s.ours {
-		found := s.view.set
+		found := s.routed(o.Set.Data)
 		if !o.Exclusive && found != nil {
 			found = nil
 			if data := within(s.view.set, o.Set.Data); len(data) > 0 {

@@ -82,8 +82,10 @@ type Check struct {
 	Address CheckAddress `json:"address"`
 	Status  string       `json:"status"`
 	Problem string       `json:"problem,omitempty"`
-	Want    *rr.Set      `json:"want"` // null: nothing may be there
-	Got     *rr.Set      `json:"got"`
+	Want    *rr.Set      `json:"want"` // null: nothing may be there, or Contains says more
+	// Contains is a term that the one SPF record must hold.
+	Contains string  `json:"contains,omitempty"`
+	Got      *rr.Set `json:"got"`
 }
 
 // CheckAddress names what is checked.
@@ -161,8 +163,8 @@ func check(e plan.Expectation) Check {
 	if e.Addr.Key != "" {
 		name += fmt.Sprintf("[%q]", e.Addr.Key)
 	}
-	c := Check{Address: CheckAddress{Kind: e.Addr.Type, Name: name, ToDisplay: e.Addr.String()}, Problem: e.Why, Got: e.Got}
-	if !e.Absent {
+	c := Check{Address: CheckAddress{Kind: e.Addr.Type, Name: name, ToDisplay: e.Addr.String()}, Problem: e.Why, Contains: e.Contains, Got: e.Got}
+	if !e.Absent && e.Contains == "" {
 		c.Want = &e.Want
 	}
 	c.Status = map[string]string{plan.Met: "pass", plan.Unmet: "fail", plan.Open: "unknown"}[e.Status]
