@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -50,6 +51,8 @@ type Process struct {
 	cmd  *exec.Cmd
 	end  func() bool // takes the end of the test off the context
 	done chan struct{}
+
+	ended error // of Wait; known when done is closed
 
 	mu   sync.Mutex
 	said strings.Builder
@@ -108,7 +111,7 @@ func (p *Process) read(errs io.Reader, ready []string, up chan<- struct{}) {
 			}
 		}
 	}
-	_ = p.cmd.Wait() // how it ended is for the test to judge by what it said
+	p.ended = p.cmd.Wait()
 }
 
 // Said is what the program has written to its standard error.
@@ -123,6 +126,22 @@ func (p *Process) Stop() {
 	p.end()
 	_ = p.cmd.Process.Kill() // fails if it is gone already
 	<-p.done
+}
+
+// Terminate asks the program to end, as a service manager does, and waits for that
+// up to 20 s. The error is that it did not, or not with exit code 0.
+func (p *Process) Terminate() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	select {
+	case <-p.done:
+		return p.ended
+	case <-limit.C:
+		return fmt.Errorf("%s does not end within %s", p.cmd.Path, patience)
+	}
 }
 
 // FreePort finds a port of 127.0.0.1 that is free for UDP and TCP. Another

@@ -26,3 +26,22 @@ func TestStartFails(t *testing.T) {
 		t.Errorf("error %v, want what the program wrote", err)
 	}
 }
+
+func TestTerminate(t *testing.T) {
+	sh := Find(t, "sh")
+	for _, tt := range []struct {
+		script string
+		ok     bool
+	}{
+		{"trap 'exit 0' TERM; echo ready >&2; while :; do sleep 0.01; done", true},
+		{"echo ready >&2; exec sleep 600", false},
+	} {
+		p, err := Start(t, exec.Command(sh, "-c", tt.script), "ready")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Terminate(); (err == nil) != tt.ok {
+			t.Errorf("%s: error %v", tt.script, err)
+		}
+	}
+}
