@@ -18,6 +18,7 @@ const (
 
 var (
 	errDraining = errors.New("the relay is stopping")
+	errChunk    = errors.New("chunk too large, or of unknown size")
 	errNoTLS    = errors.New("nothing may follow STARTTLS before its answer")
 	errLong     = errors.New("command line too long")
 	errUnread   = errors.New("the rest of the message was not read")
@@ -56,6 +57,8 @@ type conn struct {
 	stage    stage
 	rest     []byte // of the line in hand, or of what is put in its place
 	left     int64  // bytes of BDAT that are still to come
+	open     bool   // a message has begun by BDAT and not ended
+	most     int64  // bytes of a chunk
 	body     body
 	line     []byte // the last command
 	extended bool   // EHLO, not HELO
@@ -70,7 +73,7 @@ type conn struct {
 // newConn wraps l. upgrade, if not nil, is called at STARTTLS; it takes the link
 // over, or gives an error.
 func newConn(l *link, secure io.ReadWriteCloser, size int64, upgrade func(*conn) error) *conn {
-	c := &conn{link: l, secure: secure, upgrade: upgrade, greeted: secure == nil, size: strconv.FormatInt(size, 10)}
+	c := &conn{link: l, secure: secure, upgrade: upgrade, greeted: secure == nil, most: size + beyond, size: strconv.FormatInt(size, 10)}
 	c.in = bufio.NewReaderSize(source{c}, inBuffer)
 	c.body.c = c
 	return c
@@ -116,7 +119,11 @@ func (c *conn) fail(err error) {
 func (c *conn) Read(p []byte) (int, error) {
 	for len(c.rest) == 0 {
 		if c.err != nil {
-			return 0, c.goodbye()
+			c.goodbye()
+			if c.stage == chunk { // io.EOF would be the end of a whole message
+				return 0, io.ErrUnexpectedEOF
+			}
+			return 0, io.EOF
 		}
 		switch c.stage {
 		case content:
@@ -147,21 +154,21 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// goodbye gives go-smtp an end that it does not answer, after the one answer that
-// the error deserves.
-func (c *conn) goodbye() error {
+// goodbye is the answer that the end of reading deserves, if there is one.
+func (c *conn) goodbye() {
 	var timeout net.Error
 	switch {
 	case errors.Is(c.err, errDraining):
 		c.say("421 4.3.2 The relay is being stopped; try again later\r\n")
 	case errors.Is(c.err, errLong):
 		c.say("500 5.5.2 The command line is too long; this connection ends\r\n")
+	case errors.Is(c.err, errChunk):
+		c.say("552 5.3.4 The chunk is too large, or its size cannot be read; this connection ends\r\n")
 	case errors.Is(c.err, errNoTLS):
 		c.say("501 5.5.4 Nothing may follow STARTTLS before its answer; this connection ends\r\n")
 	case errors.As(c.err, &timeout) && timeout.Timeout():
 		c.say("421 4.4.2 The connection was silent or open for too long\r\n")
 	}
-	return io.EOF
 }
 
 // command reads a line and puts it, or what stands for it, into rest.
@@ -185,7 +192,13 @@ func (c *conn) command() {
 		return
 	}
 	c.rest = line
-	switch verb := c.verb(); verb {
+	verb := c.verb()
+	if c.open && verb != "BDAT" && verb != "NOOP" {
+		// The message is given up. go-smtp would let its end be taken for that of the
+		// next message, so this is the last command.
+		c.fail(errEnd)
+	}
+	switch verb {
 	case "EHLO", "HELO":
 		c.extended = verb == "EHLO"
 	case "STAR":
@@ -206,7 +219,7 @@ func (c *conn) verb() string {
 
 // starttls upgrades, where that is offered. Otherwise go-smtp refuses.
 func (c *conn) starttls() {
-	if c.upgrade == nil {
+	if c.upgrade == nil || c.err != nil {
 		return
 	}
 	c.rest = nil
@@ -236,12 +249,13 @@ func (c *conn) starttls() {
 func (c *conn) bdat() {
 	f := bytes.Fields(c.line)
 	if len(f) == 2 || len(f) == 3 && bytes.EqualFold(f[2], []byte("LAST")) {
-		if n, err := strconv.ParseUint(string(f[1]), 10, 32); err == nil {
-			c.stage, c.left = chunk, int64(n)
+		if n, err := strconv.ParseUint(string(f[1]), 10, 32); err == nil && int64(n) <= c.most {
+			c.stage, c.left, c.open = chunk, int64(n), len(f) == 2
 			return
 		}
 	}
-	c.err = io.EOF
+	c.rest = nil
+	c.fail(errChunk)
 }
 
 // nowhere is the domain that <postmaster> gets; no name can be that.

@@ -10,7 +10,6 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
-	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
 )
 
@@ -21,12 +20,13 @@ const beyond = 64 << 20
 
 // Data implements smtp.Session: it stores the message, and answers 250 when it is
 // on stable storage. go-smtp's r is used for BDAT alone; after DATA the content is
-// read from the connection, which knows its end.
+// read from the connection, which knows its end. With BDAT it runs beside the
+// goroutine that reads commands, and may use the connection only after r's end,
+// when that goroutine waits for it.
 func (s *session) Data(r io.Reader) error {
 	tx := s.take()
 	defer s.c.setBusy(false)
-	if tx == nil || len(tx.to) == 0 {
-		s.c.end()
+	if tx == nil || len(tx.to) == 0 { // what follows is not read, and the connection ends
 		return reply(503, 5, 5, 1, "Give a sender and a recipient first")
 	}
 	if _, chunked := r.(*io.PipeReader); !chunked {
@@ -35,7 +35,7 @@ func (s *session) Data(r io.Reader) error {
 	in := s.intake(tx)
 	defer in.draft.Abort()
 	if err := s.n.buffers.read(in, r); err != nil {
-		return s.broken(err)
+		return broken(err)
 	}
 	if r := in.end(); r != nil {
 		return s.refuse(tx, "DATA", tx.from.String(), r)
@@ -76,11 +76,11 @@ func (s *session) keep(tx *transaction, in *intake) error {
 	return &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: "OK: queued as " + env.ID}
 }
 
-// broken answers for a message that did not come to its end.
-func (s *session) broken(err error) error {
+// broken answers for a message that was not read to its end. The rest is not read
+// as commands: conn knows that it is not.
+func broken(err error) error {
 	var answer *smtp.SMTPError
 	if errors.As(err, &answer) {
-		s.c.end()
 		return answer
 	}
 	return reply(421, 4, 4, 2, "The message was cut off, and nothing of it is kept")
@@ -94,7 +94,7 @@ type intake struct {
 	at      time.Time
 	size    int64 // of what the client sent, in bytes
 	limit   int64 // zero: none
-	name    schema.Addr
+	receive *decide.Receive
 	newline newlines
 	header  header
 	wrong   *smtp.SMTPError
@@ -102,7 +102,7 @@ type intake struct {
 
 func (s *session) intake(tx *transaction) *intake {
 	b := tx.receive.Block
-	in := &intake{draft: s.n.spool.New(), at: s.n.o.Clock(), limit: tx.limit(), name: b.Addr()}
+	in := &intake{draft: s.n.spool.New(), at: s.n.o.Clock(), limit: tx.receive.Limit(tx.client), receive: tx.receive}
 	in.newline.normalize = b.BareNewline == "normalize"
 	in.header = header{
 		max: b.MaxHeaderSize, hops: tx.edition.relay.Queue.MaxHopCount, out: in.draft,
@@ -118,7 +118,7 @@ func (s *session) intake(tx *transaction) *intake {
 func (in *intake) add(p []byte) error {
 	in.size += int64(len(p))
 	if in.limit > 0 && in.size > in.limit {
-		in.reject(reply(552, 5, 3, 4, "The message is too large: %s takes up to %d bytes", in.name, in.limit))
+		in.reject(replyOf(in.receive.TooLarge(in.limit)))
 	}
 	if in.wrong == nil {
 		in.reject(in.newline.pass(p, &in.header))

@@ -317,6 +317,7 @@ func newSink(t *testing.T) *sink {
 	s := &sink{l.Addr().String(), make(chan letter, 10000)}
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &sinkSession{s: s}, nil }))
 	server.EnableSMTPUTF8 = true
+	server.MaxLineLength = 0
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
 	return s

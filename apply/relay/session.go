@@ -43,7 +43,10 @@ type transaction struct {
 }
 
 // Reset implements smtp.Session.
-func (s *session) Reset() { s.begin(nil) }
+func (s *session) Reset() {
+	s.c.open = false
+	s.begin(nil)
+}
 
 // Logout implements smtp.Session.
 func (s *session) Logout() error {
@@ -121,9 +124,9 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 func (s *session) room(tx *transaction) *smtp.SMTPError {
 	b, name := tx.receive.Block, tx.receive.Block.Addr()
 	l := s.c.link
-	switch limit := tx.limit(); {
+	switch limit := tx.receive.Limit(tx.client); {
 	case limit > 0 && tx.declared > limit:
-		return reply(552, 5, 3, 4, "The message is too large: %s takes up to %d bytes", name, limit)
+		return replyOf(tx.receive.TooLarge(limit))
 	case b.MaxMessages > 0 && l.messages >= b.MaxMessages:
 		s.c.end()
 		return reply(421, 4, 7, 0, "%s takes %d messages in a connection; open another", name, b.MaxMessages)
@@ -140,18 +143,6 @@ func (s *session) room(tx *transaction) *smtp.SMTPError {
 		return replyTo(err)
 	}
 	return nil
-}
-
-// limit is the largest message that the client may send, in bytes; zero: any.
-func (tx *transaction) limit() int64 {
-	b := tx.receive.Block
-	if tx.receive.Rights(tx.client)&decide.BypassSize != 0 {
-		return b.MaxSessionSize
-	}
-	if b.MaxSessionSize > 0 {
-		return min(b.MaxMessageSize, b.MaxSessionSize)
-	}
-	return b.MaxMessageSize
 }
 
 // Rcpt implements smtp.Session.
@@ -185,8 +176,8 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 
 // tooLarge refuses what no way out takes.
 func (tx *transaction) tooLarge(to schema.Mailbox, size int64) *smtp.SMTPError {
-	if most := tx.edition.policy.Largest(tx.client.Relay, to); most > 0 && size > most {
-		return reply(552, 5, 3, 4, "The message is too large for every way to <%s>, which take up to %d bytes", to, most)
+	if r, ok := tx.edition.policy.Fits(tx.client.Relay, to, size); !ok {
+		return replyOf(r)
 	}
 	return nil
 }
