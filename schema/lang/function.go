@@ -1,7 +1,10 @@
 package lang
 
 import (
-	"fmt"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
 	"io/fs"
 
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
@@ -10,6 +13,10 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
+
+// Functions are those that an expression may call, by name; each has a
+// Description, for the manual. Those that read files read them in fsys.
+func Functions(fsys fs.FS) map[string]function.Function { return functions(fsys) }
 
 // functions are those that an expression may call, by name: go-cty's under the
 // names that Terraform gives them, and mailrelay's own. fsys is all that file and
@@ -20,62 +27,56 @@ func functions(fsys fs.FS) map[string]function.Function {
 		// numbers
 		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc,
 		"log": stdlib.LogFunc, "max": stdlib.MaxFunc, "min": stdlib.MinFunc,
-		"parseint": stdlib.ParseIntFunc, "signum": stdlib.SignumFunc, "sum": sumFunc(),
+		"parseint": stdlib.ParseIntFunc, "pow": stdlib.PowFunc, "signum": stdlib.SignumFunc, "sum": sumFunc(),
 
 		// collections
 		"alltrue": allTrueFunc(), "anytrue": anyTrueFunc(), "chunklist": stdlib.ChunklistFunc,
 		"coalesce": stdlib.CoalesceFunc, "coalescelist": stdlib.CoalesceListFunc, "compact": stdlib.CompactFunc,
 		"concat": stdlib.ConcatFunc, "contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc,
-		"element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc, "keys": stdlib.KeysFunc,
-		"length": lengthFunc(), "lookup": stdlib.LookupFunc, "merge": stdlib.MergeFunc, "one": oneFunc(),
+		"element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc, "index": indexFunc(), "keys": stdlib.KeysFunc,
+		"length": lengthFunc(), "lookup": stdlib.LookupFunc, "matchkeys": matchKeysFunc(), "merge": stdlib.MergeFunc, "one": oneFunc(),
 		"range": stdlib.RangeFunc, "reverse": stdlib.ReverseListFunc,
 		"setintersection": stdlib.SetIntersectionFunc, "setproduct": setProductFunc(),
 		"setsubtract": stdlib.SetSubtractFunc, "setunion": stdlib.SetUnionFunc,
-		"slice": stdlib.SliceFunc, "sort": stdlib.SortFunc, "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc,
+		"slice": stdlib.SliceFunc, "sort": stdlib.SortFunc, "transpose": transposeFunc(), "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc,
 
 		// text
-		"chomp": stdlib.ChompFunc, "endswith": affixFunc(false), "format": formatFunc(stdlib.FormatFunc),
-		"formatdate": stdlib.FormatDateFunc, "formatlist": formatFunc(stdlib.FormatListFunc), "indent": indentFunc(),
+		"chomp": stdlib.ChompFunc, "endswith": affixFunc(false), "format": formatFunc("Writes values into a text: %s for a string, %d for a whole number, %03d with leading zeros, %v for any value.", stdlib.FormatFunc),
+		"formatdate": stdlib.FormatDateFunc, "formatlist": formatFunc("Does for each element of lists what format does for one value.", stdlib.FormatListFunc), "indent": indentFunc(),
 		"join": stdlib.JoinFunc, "lower": stdlib.LowerFunc, "regex": stdlib.RegexFunc, "regexall": stdlib.RegexAllFunc,
-		"replace": replaceFunc(), "split": stdlib.SplitFunc, "startswith": affixFunc(true), "strrev": stdlib.ReverseFunc,
+		"replace": replaceFunc(), "split": stdlib.SplitFunc, "startswith": affixFunc(true), "strcontains": strContainsFunc(), "strrev": stdlib.ReverseFunc,
 		"substr": stdlib.SubstrFunc, "title": stdlib.TitleFunc, "trim": stdlib.TrimFunc, "trimprefix": stdlib.TrimPrefixFunc,
 		"trimspace": stdlib.TrimSpaceFunc, "trimsuffix": stdlib.TrimSuffixFunc, "upper": stdlib.UpperFunc,
 
 		// encodings
 		"base64decode": base64DecodeFunc(), "base64encode": base64EncodeFunc(), "csvdecode": stdlib.CSVDecodeFunc,
-		"jsondecode": jsonDecodeFunc(), "jsonencode": stdlib.JSONEncodeFunc, "sha256": sha256Func(),
-		"yamldecode": ctyyaml.YAMLDecodeFunc, "yamlencode": ctyyaml.YAMLEncodeFunc,
+		"jsondecode": jsonDecodeFunc(), "jsonencode": stdlib.JSONEncodeFunc, "md5": hashFunc("MD5", md5.New), "sha1": hashFunc("SHA-1", sha1.New), "sha256": hashFunc("SHA-256", sha256.New),
+		"sha512": hashFunc("SHA-512", sha512.New), "urlencode": urlEncodeFunc(),
+		"yamldecode": described("Reads a YAML document into the value that it stands for.", ctyyaml.YAMLDecodeFunc),
+		"yamlencode": described("Writes a value as YAML.", ctyyaml.YAMLEncodeFunc),
 
 		// types
-		"can": tryfunc.CanFunc, "try": tryfunc.TryFunc,
+		"can":    described("Reports whether an expression can be evaluated without an error.", tryfunc.CanFunc),
+		"try":    described("Gives the first of several expressions that can be evaluated without an error.", tryfunc.TryFunc),
 		"tobool": stdlib.MakeToFunc(cty.Bool), "tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
 		"tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)), "tonumber": stdlib.MakeToFunc(cty.Number),
 		"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)), "tostring": stdlib.MakeToFunc(cty.String),
 
+		// times
+		"timeadd": stdlib.TimeAddFunc, "timecmp": timeCmpFunc(),
+
 		// networks
-		"cidrhost": cidrHostFunc(), "cidrnetmask": cidrNetmaskFunc(),
+		"cidrcontains": cidrContainsFunc(), "cidrhost": cidrHostFunc(), "cidrnetmask": cidrNetmaskFunc(),
 		"cidrsubnet": cidrSubnetFunc(), "cidrsubnets": cidrSubnetsFunc(),
 
 		// files and secrets
-		"file": fileFunc(fsys), "fileexists": fileExistsFunc(fsys),
+		"basename": baseNameFunc(), "dirname": dirNameFunc(), "file": fileFunc(fsys),
+		"fileexists": fileExistsFunc(fsys), "fileset": fileSetFunc(fsys),
 		"secret_env": secretEnvFunc(), "secret_file": secretFileFunc(),
 
 		// mail
 		"spf":      spfFunc(),
-		"dkim_key": absentFunc("dkim_key"), "dmarc": absentFunc("dmarc"),
-		"mta_sts": absentFunc("mta_sts"), "tls_rpt": absentFunc("tls_rpt"),
+		"dkim_key": dkimKeyFunc(fsys), "dmarc": dmarcFunc(),
+		"mta_sts": mtaSTSFunc(), "tls_rpt": tlsRPTFunc(),
 	}
-}
-
-// absentFunc stands for a function of the language that this version has not.
-func absentFunc(name string) function.Function {
-	return function.New(&function.Spec{
-		VarParam: &function.Parameter{Name: "args", Type: cty.DynamicPseudoType, AllowNull: true, AllowDynamicType: true},
-		Type: func([]cty.Value) (cty.Type, error) {
-			return cty.String, fmt.Errorf("%s is not in this version: write the text of the record itself, in quotes", name)
-		},
-		Impl: func([]cty.Value, cty.Type) (cty.Value, error) {
-			return cty.NilVal, fmt.Errorf("%s is not in this version", name)
-		},
-	})
 }

@@ -43,8 +43,9 @@ func bits(args []cty.Value, i int) (int, error) {
 // cidrHostFunc is the address with a number in a network.
 func cidrHostFunc() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "prefix", Type: cty.String}, {Name: "hostnum", Type: cty.Number}},
-		Type:   function.StaticReturnType(cty.String),
+		Description: "Gives the address with a number in a network; negative numbers count from its end.",
+		Params:      []function.Parameter{{Name: "prefix", Type: cty.String}, {Name: "hostnum", Type: cty.Number}},
+		Type:        function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			n, err := network(args, 0)
 			if err != nil {
@@ -66,8 +67,9 @@ func cidrHostFunc() function.Function {
 // cidrNetmaskFunc is the mask of an IPv4 network: "255.255.0.0".
 func cidrNetmaskFunc() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "prefix", Type: cty.String}},
-		Type:   function.StaticReturnType(cty.String),
+		Description: "Gives the mask of an IPv4 network, like 255.255.0.0.",
+		Params:      []function.Parameter{{Name: "prefix", Type: cty.String}},
+		Type:        function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			n, err := network(args, 0)
 			if err != nil {
@@ -84,8 +86,9 @@ func cidrNetmaskFunc() function.Function {
 // cidrSubnetFunc is the network with a number, some bits longer than prefix.
 func cidrSubnetFunc() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "prefix", Type: cty.String}, {Name: "newbits", Type: cty.Number}, {Name: "netnum", Type: cty.Number}},
-		Type:   function.StaticReturnType(cty.String),
+		Description: "Gives the network with a number inside another, whose prefix is shorter by newbits.",
+		Params:      []function.Parameter{{Name: "prefix", Type: cty.String}, {Name: "newbits", Type: cty.Number}, {Name: "netnum", Type: cty.Number}},
+		Type:        function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			n, err := network(args, 0)
 			if err != nil {
@@ -114,9 +117,10 @@ func cidrSubnetFunc() function.Function {
 // cidrSubnetsFunc cuts consecutive networks out of prefix, each some bits longer.
 func cidrSubnetsFunc() function.Function {
 	return function.New(&function.Spec{
-		Params:   []function.Parameter{{Name: "prefix", Type: cty.String}},
-		VarParam: &function.Parameter{Name: "newbits", Type: cty.Number},
-		Type:     function.StaticReturnType(cty.List(cty.String)),
+		Description: "Cuts consecutive networks out of one, each with a prefix longer by a number of bits.",
+		Params:      []function.Parameter{{Name: "prefix", Type: cty.String}},
+		VarParam:    &function.Parameter{Name: "newbits", Type: cty.Number},
+		Type:        function.StaticReturnType(cty.List(cty.String)),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			n, err := network(args, 0)
 			if err != nil {

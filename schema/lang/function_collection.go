@@ -15,8 +15,9 @@ const maxProduct = 1_000_000
 // lengthFunc counts the elements of a collection, or the characters of a string.
 func lengthFunc() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType}},
-		Type:   function.StaticReturnType(cty.Number),
+		Description: "Counts the elements of a list, set, map or object, or the characters of a string.",
+		Params:      []function.Parameter{{Name: "value", Type: cty.DynamicPseudoType}},
+		Type:        function.StaticReturnType(cty.Number),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			switch ty := args[0].Type(); {
 			case ty == cty.String:
@@ -34,7 +35,8 @@ func lengthFunc() function.Function {
 // oneFunc gives the one element of a list or set, null if there is none.
 func oneFunc() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},
+		Description: "Gives the one element of a list or set, or null if there is none.",
+		Params:      []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},
 		Type: func(args []cty.Value) (cty.Type, error) {
 			switch ty := args[0].Type(); {
 			case ty.IsListType(), ty.IsSetType():
@@ -62,8 +64,9 @@ func oneFunc() function.Function {
 // sumFunc adds the numbers of a list or set that is not empty.
 func sumFunc() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},
-		Type:   function.StaticReturnType(cty.Number),
+		Description: "Adds the numbers of a list or set that is not empty.",
+		Params:      []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}},
+		Type:        function.StaticReturnType(cty.Number),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			if !args[0].IsWhollyKnown() {
 				return cty.UnknownVal(cty.Number), nil
@@ -86,7 +89,7 @@ func sumFunc() function.Function {
 
 // allTrueFunc reports whether every element is true; of none, true.
 func allTrueFunc() function.Function {
-	return boolsFunc(func(bs []bool) bool {
+	return boolsFunc("Reports whether every element of a list is true; of none, true.", func(bs []bool) bool {
 		for _, b := range bs {
 			if !b {
 				return false
@@ -98,7 +101,7 @@ func allTrueFunc() function.Function {
 
 // anyTrueFunc reports whether an element is true; of none, false.
 func anyTrueFunc() function.Function {
-	return boolsFunc(func(bs []bool) bool {
+	return boolsFunc("Reports whether an element of a list is true; of none, false.", func(bs []bool) bool {
 		for _, b := range bs {
 			if b {
 				return true
@@ -108,10 +111,11 @@ func anyTrueFunc() function.Function {
 	})
 }
 
-func boolsFunc(f func([]bool) bool) function.Function {
+func boolsFunc(description string, f func([]bool) bool) function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "list", Type: cty.List(cty.Bool)}},
-		Type:   function.StaticReturnType(cty.Bool),
+		Description: description,
+		Params:      []function.Parameter{{Name: "list", Type: cty.List(cty.Bool)}},
+		Type:        function.StaticReturnType(cty.Bool),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			if !args[0].IsWhollyKnown() {
 				return cty.UnknownVal(cty.Bool), nil
@@ -129,7 +133,8 @@ func boolsFunc(f func([]bool) bool) function.Function {
 func setProductFunc() function.Function {
 	inner := stdlib.SetProductFunc
 	return function.New(&function.Spec{
-		VarParam: &function.Parameter{Name: "sets", Type: cty.DynamicPseudoType},
+		Description: "Gives every combination of an element of each of several lists or sets.",
+		VarParam:    &function.Parameter{Name: "sets", Type: cty.DynamicPseudoType},
 		Type: func(args []cty.Value) (cty.Type, error) {
 			size := 1
 			for _, a := range args {

@@ -17,7 +17,7 @@ import (
 // fileFunc gives the text of a file inside the configuration's directory. A byte
 // order mark at its beginning is left out.
 func fileFunc(fsys fs.FS) function.Function {
-	return stringFunc(func(args []string) (string, error) {
+	return stringFunc("Gives the text of a file inside the configuration's directory.", func(args []string) (string, error) {
 		name, err := inside(args[0])
 		if err != nil {
 			return "", err
@@ -39,8 +39,9 @@ func fileFunc(fsys fs.FS) function.Function {
 // directory.
 func fileExistsFunc(fsys fs.FS) function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "path", Type: cty.String}},
-		Type:   function.StaticReturnType(cty.Bool),
+		Description: "Reports whether there is such a file inside the configuration's directory.",
+		Params:      []function.Parameter{{Name: "path", Type: cty.String}},
+		Type:        function.StaticReturnType(cty.Bool),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			name, err := inside(args[0].AsString())
 			if err != nil {

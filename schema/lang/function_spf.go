@@ -3,11 +3,9 @@ package lang
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/mailrelay/mailrelay/schema"
@@ -21,37 +19,19 @@ const maxLookups = 10
 // mx, include, redirect and all. Addresses come first, because they cost no
 // look-up.
 func spfFunc() function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "policy", Type: cty.DynamicPseudoType}},
-		Type:   function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			if !args[0].IsWhollyKnown() {
-				return cty.UnknownVal(cty.String), nil
-			}
-			ty := args[0].Type()
-			if !ty.IsObjectType() && !ty.IsMapType() {
-				return cty.NilVal, function.NewArgErrorf(0, "an object is wanted, like {ip4 = [\"203.0.113.25\"], all = \"fail\"}")
-			}
-			text, err := spf(args[0].AsValueMap())
-			if err != nil {
-				return cty.NilVal, function.NewArgErrorf(0, "%s", err)
-			}
-			return cty.StringVal(text), nil
-		},
-	})
+	return objectFunc("Writes an SPF record (RFC 7208) of an object with the keys ip4, ip6, a, mx, include, redirect and all (fail, softfail, neutral or pass). More than 10 look-ups are an error.",
+		"{ip4 = [\"203.0.113.25\"], all = \"fail\"}", spf)
 }
 
 func spf(policy map[string]cty.Value) (string, error) {
 	keys := []string{"ip4", "ip6", "a", "mx", "include", "redirect", "all"}
-	for key := range policy {
-		if !slices.Contains(keys, key) {
-			return "", fmt.Errorf("%q is not a part of SPF: write one of %s", key, nearest(key, keys))
-		}
+	if err := onlyKeys(policy, "SPF", keys); err != nil {
+		return "", err
 	}
 	terms := []string{"v=spf1"}
 	lookups := 0
 	for _, key := range keys {
-		words, err := spfWords(key, policy[key])
+		words, err := spfWords(key, policy)
 		if err != nil {
 			return "", err
 		}
@@ -76,45 +56,17 @@ func spf(policy map[string]cty.Value) (string, error) {
 	return strings.Join(terms, " "), nil
 }
 
-// nearest lists words for the end of a message that is closed by whoever shows
-// it, with the word that is probably meant.
-func nearest(word string, words []string) string {
-	out := strings.Join(words, ", ")
-	if near, ok := strings.CutPrefix(schema.DidYouMean(word, words), ". Did"); ok {
-		out += " (did" + near + ")"
-	}
-	return out
-}
-
-func has(policy map[string]cty.Value, key string) bool {
-	v, ok := policy[key]
-	return ok && !v.IsNull()
-}
-
 // spfWords are the values of one key: redirect and all take one, the others a
 // list or set.
-func spfWords(key string, v cty.Value) ([]string, error) {
-	if v == cty.NilVal || v.IsNull() {
-		return nil, nil
+func spfWords(key string, policy map[string]cty.Value) ([]string, error) {
+	if key != "redirect" && key != "all" {
+		return wordsOf(policy, key)
 	}
-	if key == "redirect" || key == "all" {
-		if v.Type() != cty.String {
-			return nil, fmt.Errorf("%s takes one string", key)
-		}
-		return []string{v.AsString()}, nil
+	word, err := wordOf(policy, key)
+	if err != nil || !has(policy, key) {
+		return nil, err
 	}
-	list, err := convert.Convert(v, cty.List(cty.String))
-	if err != nil {
-		return nil, fmt.Errorf("%s takes a list of strings, like [\"…\"]", key)
-	}
-	var out []string
-	for _, e := range list.AsValueSlice() {
-		if e.IsNull() {
-			return nil, fmt.Errorf("%s holds a null", key)
-		}
-		out = append(out, e.AsString())
-	}
-	return out, nil
+	return []string{word}, nil
 }
 
 func spfTerm(key, word string) (string, error) {

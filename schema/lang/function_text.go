@@ -1,10 +1,11 @@
 package lang
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"hash"
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -14,10 +15,12 @@ import (
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 )
 
-// stringFunc is a function of strings that gives a string.
-func stringFunc(f func(args []string) (string, error), params ...string) function.Function {
+// stringFunc is a function of strings that gives a string. The description is for
+// the manual.
+func stringFunc(description string, f func(args []string) (string, error), params ...string) function.Function {
 	spec := &function.Spec{
-		Type: function.StaticReturnType(cty.String),
+		Description: description,
+		Type:        function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			texts := make([]string, len(args))
 			for i, a := range args {
@@ -38,9 +41,14 @@ func stringFunc(f func(args []string) (string, error), params ...string) functio
 
 // affixFunc reports whether a string begins, or ends, with another.
 func affixFunc(begin bool) function.Function {
+	description := "Reports whether a string ends with another."
+	if begin {
+		description = "Reports whether a string begins with another."
+	}
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "str", Type: cty.String}, {Name: "affix", Type: cty.String}},
-		Type:   function.StaticReturnType(cty.Bool),
+		Description: description,
+		Params:      []function.Parameter{{Name: "str", Type: cty.String}, {Name: "affix", Type: cty.String}},
+		Type:        function.StaticReturnType(cty.Bool),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			if begin {
 				return cty.BoolVal(strings.HasPrefix(args[0].AsString(), args[1].AsString())), nil
@@ -53,7 +61,7 @@ func affixFunc(begin bool) function.Function {
 // replaceFunc replaces every occurrence of a text, or of a regular expression
 // that is written between slashes.
 func replaceFunc() function.Function {
-	return stringFunc(func(args []string) (string, error) {
+	return stringFunc("Replaces every occurrence of a text in a string, or of a regular expression that is written between slashes.", func(args []string) (string, error) {
 		text, old, with := args[0], args[1], args[2]
 		if len(old) > 1 && old[0] == '/' && old[len(old)-1] == '/' {
 			re, err := regexp.Compile(old[1 : len(old)-1])
@@ -69,8 +77,9 @@ func replaceFunc() function.Function {
 // indentFunc is stdlib's, with a bound on the number of spaces.
 func indentFunc() function.Function {
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "spaces", Type: cty.Number}, {Name: "str", Type: cty.String}},
-		Type:   function.StaticReturnType(cty.String),
+		Description: "Puts a number of spaces before every line of a string but the first.",
+		Params:      []function.Parameter{{Name: "spaces", Type: cty.Number}, {Name: "str", Type: cty.String}},
+		Type:        function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			if n, _ := args[0].AsBigFloat().Float64(); n < 0 || n > 1000 {
 				return cty.NilVal, function.NewArgErrorf(0, "a number from 0 to 1000 is wanted")
@@ -82,11 +91,12 @@ func indentFunc() function.Function {
 
 // formatFunc is inner, but for widths and precisions of more than three digits,
 // which ask for megabytes of padding.
-func formatFunc(inner function.Function) function.Function {
+func formatFunc(description string, inner function.Function) function.Function {
 	wide := regexp.MustCompile(`%[-+ #0]*(\[\d+\])?(\d*\.)?\d{4}`)
 	return function.New(&function.Spec{
-		Params:   []function.Parameter{{Name: "format", Type: cty.String}},
-		VarParam: &function.Parameter{Name: "args", Type: cty.DynamicPseudoType, AllowNull: true},
+		Description: description,
+		Params:      []function.Parameter{{Name: "format", Type: cty.String}},
+		VarParam:    &function.Parameter{Name: "args", Type: cty.DynamicPseudoType, AllowNull: true},
 		Type: func(args []cty.Value) (cty.Type, error) {
 			if f := args[0]; f.IsKnown() && wide.MatchString(f.AsString()) {
 				return cty.NilType, function.NewArgErrorf(0, "a width has three digits at most")
@@ -98,13 +108,13 @@ func formatFunc(inner function.Function) function.Function {
 }
 
 func base64EncodeFunc() function.Function {
-	return stringFunc(func(args []string) (string, error) {
+	return stringFunc("Encodes the UTF-8 bytes of a string in base64.", func(args []string) (string, error) {
 		return base64.StdEncoding.EncodeToString([]byte(args[0])), nil
 	}, "str")
 }
 
 func base64DecodeFunc() function.Function {
-	return stringFunc(func(args []string) (string, error) {
+	return stringFunc("Decodes base64 that encodes text in UTF-8.", func(args []string) (string, error) {
 		raw, err := base64.StdEncoding.DecodeString(args[0])
 		if err != nil {
 			return "", function.NewArgErrorf(0, "this is not base64")
@@ -116,10 +126,18 @@ func base64DecodeFunc() function.Function {
 	}, "str")
 }
 
-func sha256Func() function.Function {
-	return stringFunc(func(args []string) (string, error) {
-		sum := sha256.Sum256([]byte(args[0]))
-		return hex.EncodeToString(sum[:]), nil
+// hashFunc is a digest of a string, in hex.
+func hashFunc(name string, digest func() hash.Hash) function.Function {
+	return stringFunc("Gives the "+name+" digest of a string, in hex.", func(args []string) (string, error) {
+		h := digest()
+		h.Write([]byte(args[0])) // never fails
+		return hex.EncodeToString(h.Sum(nil)), nil
+	}, "str")
+}
+
+func urlEncodeFunc() function.Function {
+	return stringFunc("Escapes a string for the query of a URL.", func(args []string) (string, error) {
+		return url.QueryEscape(args[0]), nil
 	}, "str")
 }
 
@@ -146,7 +164,8 @@ func jsonDecodeFunc() function.Function {
 		return nil
 	}
 	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "str", Type: cty.String}},
+		Description: "Reads a JSON document into the value that it stands for.",
+		Params:      []function.Parameter{{Name: "str", Type: cty.String}},
 		Type: func(args []cty.Value) (cty.Type, error) {
 			if err := shallow(args[0]); err != nil {
 				return cty.NilType, err
