@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mailrelay/mailrelay/apply/dns"
@@ -176,11 +177,11 @@ func intent(sets []plan.SetChange) []revision.Step {
 func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.Step, retained []revision.Retained) error {
 	next := &revision.Revision{
 		Lineage: rand.Text(), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
-		Target: r.plan.Target, Owned: owned, Intent: steps, Retained: retained,
+		Target: r.plan.Target, Owned: owned, Intent: steps, Retained: retained, Stages: r.stages(),
 	}
 	if cur := r.result.Revision; cur != nil {
 		next.Lineage, next.Serial, next.Parent = cur.Lineage, cur.Serial+1, cur.Hash
-		next.Pending, next.Verified, next.Stages = cur.Pending, cur.Verified, cur.Stages
+		next.Pending, next.Verified = cur.Pending, cur.Verified
 	}
 	next.Seal()
 	if err := r.Store.Put(ctx, next); err != nil {
@@ -188,6 +189,17 @@ func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.
 	}
 	r.result.Revision, r.result.Changed = next, true
 	return nil
+}
+
+// stages are those of the plan; one that is entered now begins now.
+func (r *run) stages() []revision.Entered {
+	out := slices.Clone(r.plan.Stages)
+	for i := range out {
+		if out[i].Since.IsZero() {
+			out[i].Since = r.Clock().UTC()
+		}
+	}
+	return out
 }
 
 func (r *run) event(a schema.Addr, err error, format string, args ...any) {

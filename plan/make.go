@@ -32,6 +32,7 @@ func Make(c *schema.Config, base *revision.Revision, seen Seen, now time.Time) (
 	if err := p.expectations(c, views); err != nil {
 		return nil, err
 	}
+	p.stages(c, base)
 	for _, n := range seen.Nodes {
 		if n.Live && p.Base != "" && (n.Revision != p.Base || n.Error != "") {
 			p.Behind = append(p.Behind, n)

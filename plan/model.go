@@ -137,6 +137,7 @@ type Plan struct {
 	Settled      []revision.Owned  // what is ours now, as far as it is known
 	Disowned     []revision.Owned  // ours no more, and nothing to write: it is gone, or another block's
 	Expectations []Expectation
+	Stages       []revision.Entered // the stage of each domain once this is applied
 	Findings     []Finding
 	Behind       []Node // live nodes that run another revision
 	Seen         Seen

@@ -66,6 +66,15 @@ func (s rrset) wants(a schema.Addr) bool {
 	return slices.ContainsFunc(s.want, func(w wanted) bool { return w.block.Addr() == a })
 }
 
+// wanted is the data of all blocks.
+func (s rrset) wanted() []rr.Data {
+	var out []rr.Data
+	for _, w := range s.want {
+		out = append(out, w.data...)
+	}
+	return out
+}
+
 func (s rrset) exclusive() bool { return len(s.want) == 1 && s.want[0].block.Exclusive }
 
 // ttl is the TTL that the RRset gets: the one that a block gives, or the one it
@@ -85,10 +94,8 @@ func (s rrset) ttl() uint32 {
 // after is the whole RRset as it will be, nil if it goes, and what is ours of it:
 // one Owned for each wanted block, in their order.
 func (s rrset) after() (*rr.Set, []revision.Owned) {
-	var all, mine []rr.Data
-	for _, w := range s.want {
-		all = append(all, w.data...)
-	}
+	var mine []rr.Data
+	all := s.wanted()
 	for _, o := range s.ours {
 		mine = append(mine, o.Set.Data...)
 	}
@@ -149,8 +156,9 @@ func (s rrset) change(p *Plan, w wanted, mine revision.Owned) {
 	} else {
 		ch.Foreign = s.foreign()
 		data := within(s.view.set, w.data)
-		if i >= 0 { // what it owned and still stands there
-			data = append(data, within(s.view.set, s.ours[i].Set.Data)...)
+		if i >= 0 { // what it owned, still stands there, and is no other block's now
+			left := rr.Set{Data: within(s.view.set, s.ours[i].Set.Data)}
+			data = append(data, without(&left, s.wanted())...)
 		}
 		if len(data) > 0 {
 			set := rr.NewSet(s.at.key.Name, s.at.key.Type, s.view.set.TTL, data...)
@@ -192,11 +200,7 @@ func (s rrset) routed(wanted []rr.Data) *rr.Set {
 
 // leave adds what happens to what is ours and not wanted any more.
 func (s rrset) leave(p *Plan, o revision.Owned) {
-	var taken []rr.Data // by other blocks: it stays, and changes its owner
-	for _, w := range s.want {
-		taken = append(taken, w.data...)
-	}
-	data := without(&o.Set, taken)
+	data := without(&o.Set, s.wanted()) // what other blocks want stays, and changes its owner
 	gone := within(s.view.set, data)
 	if len(gone) == 0 {
 		p.Disowned = append(p.Disowned, o)

@@ -20,6 +20,7 @@ type Domain struct {
 	Kind            string // Authoritative, InternalRelay or ExternalRelay
 	MatchSubdomains bool
 	Default         bool
+	Stage           Addr // zero: none
 }
 
 // Recipients are known recipients of a domain.
@@ -33,7 +34,7 @@ type Recipients struct {
 }
 
 func domainType() *Type {
-	later := "Proof of ownership and stages are not in this version: leave it out, and the domain is accepted as soon as it is applied."
+	later := "Proof of ownership is not in this version: leave it out, and the domain is accepted as soon as it is applied."
 	return &Type{
 		Name: "domain", Counted: true,
 		Doc: "A domain for which mail is accepted.",
@@ -43,12 +44,12 @@ func domainType() *Type {
 				{Name: "type", Kind: OneOf(Authoritative, InternalRelay, ExternalRelay), Default: cty.StringVal(Authoritative), Doc: "Whether every recipient is known here."},
 				{Name: "match_subdomains", Kind: Bool(), Default: cty.False, Doc: "Whether names below it are accepted too."},
 				{Name: "default", Kind: Bool(), Doc: "Whether postmaster and bounces bear this domain; a sole domain is the default by itself."},
-				{Name: "stage", Kind: Ref("stage"), Later: later, Doc: "The stage it is in."},
+				{Name: "stage", Kind: Ref("stage"), Doc: "The stage it is in."},
 			},
 			Blocks: []Nested{{Name: "verification", Body: &Body{}, Later: later, Doc: "Proof of ownership."}},
 		},
 		build: func(h header, o object) Block {
-			return &Domain{header: h, Name: o.str("name"), Kind: o.str("type"), MatchSubdomains: o.flag("match_subdomains"), Default: o.flag("default")}
+			return &Domain{header: h, Name: o.str("name"), Kind: o.str("type"), MatchSubdomains: o.flag("match_subdomains"), Default: o.flag("default"), Stage: o.ref("stage")}
 		},
 	}
 }

@@ -93,10 +93,11 @@ type Verified struct {
 	Since  time.Time `json:"since"`
 }
 
-// Entered is a stage that was entered.
+// Entered is the stage that a domain is in.
 type Entered struct {
-	Stage schema.Addr `json:"stage"`
-	Since time.Time   `json:"since"`
+	Domain schema.Addr `json:"domain"`
+	Stage  schema.Addr `json:"stage"`
+	Since  time.Time   `json:"since"`
 }
 
 // Objects gives the blocks of c in the form that is stored.

@@ -1,0 +1,102 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// stages decides whether each domain may be in the stage that it names. A gate
+// that is not met refuses the plan of a domain that is about to enter the stage;
+// once it is in, a gate that fails later is a warning.
+func (p *Plan) stages(c *schema.Config, base *revision.Revision) {
+	for _, d := range schema.All[*schema.Domain](c) {
+		stage := schema.At[*schema.Stage](c, d.Stage)
+		if stage == nil {
+			continue
+		}
+		next := revision.Entered{Domain: d.Addr(), Stage: stage.Addr()}
+		now, in := entered(base, d.Addr())
+		severity, summary := "error", fmt.Sprintf("%s may not enter %s yet", d.Addr(), stage.Addr())
+		var unmet []string
+		if in && now.Stage == stage.Addr() {
+			next.Since = now.Since
+			severity, summary = "warning", fmt.Sprintf("a gate of %s fails, and %s is in it", stage.Addr(), d.Addr())
+		} else if why := p.held(stage, now, in); why != "" {
+			unmet = append(unmet, why)
+		}
+		p.Stages = append(p.Stages, next)
+		for _, a := range stage.Requires {
+			if why := p.requirement(c, a); why != "" {
+				unmet = append(unmet, why)
+			}
+		}
+		for _, why := range unmet {
+			p.Findings = append(p.Findings, Finding{Code: "MR401", Severity: severity, Addr: d.Addr(), Summary: summary, Detail: why, Decl: position(d), Allowed: d.Allowed()["MR401"]})
+		}
+	}
+}
+
+// entered is the stage in which a domain is.
+func entered(base *revision.Revision, domain schema.Addr) (revision.Entered, bool) {
+	i := slices.IndexFunc(base.Stages, func(e revision.Entered) bool { return e.Domain == domain })
+	if i < 0 {
+		return revision.Entered{}, false
+	}
+	return base.Stages[i], true
+}
+
+// held says why a stage may not follow the one that the domain is in; empty if
+// it may.
+func (p *Plan) held(stage *schema.Stage, now revision.Entered, in bool) string {
+	switch {
+	case stage.After.IsZero():
+		return ""
+	case !in || now.Stage != stage.After:
+		return fmt.Sprintf("%s comes after %s, which has not been applied. Apply that first.", stage.Addr(), stage.After)
+	}
+	if until := now.Since.Add(stage.Hold); p.Made.Before(until) {
+		return fmt.Sprintf("%s was entered at %s and holds for %s. Try again after %s.", now.Stage,
+			now.Since.Format(time.RFC3339), schema.FormatDuration(stage.Hold), until.Format(time.RFC3339))
+	}
+	return ""
+}
+
+// requirement says why what the address names is not met: an expectation is met,
+// a record stands as wanted, and any other block is applied. What a service
+// implies counts for the service, and every instance for a block with for_each.
+func (p *Plan) requirement(c *schema.Config, a schema.Addr) string {
+	means := func(b schema.Addr) bool {
+		return b.Type == a.Type && b.Name == a.Name && (a.Key == "" || b.Key == a.Key) && (a.Part == "" || b.Part == a.Part)
+	}
+	for _, e := range p.Expectations {
+		if means(e.Addr) && e.Status != Met {
+			return fmt.Sprintf("%s is %s: %s.", e.Addr, e.Status, e.Why)
+		}
+	}
+	for _, ch := range p.Changes {
+		if !means(ch.Addr) {
+			continue
+		}
+		if ch.Action == Inconclusive {
+			return fmt.Sprintf("%s is inconclusive: %s.", ch.Addr, ch.Why)
+		}
+		return fmt.Sprintf("%s is not applied as it is configured. Apply it first, while the domain stays in its stage.", ch.Addr)
+	}
+	known := slices.ContainsFunc(c.Blocks, func(b schema.Block) bool { return means(b.Addr()) })
+	if !known {
+		return fmt.Sprintf("%s is required, and there is no such block.", a)
+	}
+	return ""
+}
+
+func position(b schema.Block) string {
+	r := b.Decl()
+	if r.Filename == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line)
+}
