@@ -16,12 +16,12 @@ type accepted struct {
 // known is what is known of one recipient.
 type known struct {
 	block     *schema.Recipients
-	rewritten schema.Mailbox // zero: as it is
+	rewritten schema.Mailbox // zero: as it is; with a domain alone, the local part stays
 	deliverTo schema.Addr    // zero: by address space
 }
 
 func (p *Policy) compileDomains(c *schema.Config) error {
-	p.recipients = map[schema.Mailbox]known{}
+	p.recipients = map[schema.Mailbox]*known{}
 	all := schema.All[*schema.Domain](c)
 	for _, d := range all {
 		a := &accepted{d, Reply{550, [3]int{5, 1, 1}, fmt.Sprintf("User unknown: the recipient is not listed for %s", d.Addr())}}
@@ -37,33 +37,36 @@ func (p *Policy) compileDomains(c *schema.Config) error {
 		if schema.At[*schema.Domain](c, r.Domain) == nil {
 			return fmt.Errorf("%s: there is no %s", r.Addr(), r.Domain)
 		}
-		for _, address := range r.Addresses {
-			k, err := compileKnown(r, address)
-			if err != nil {
-				return fmt.Errorf("%s: %w", r.Addr(), err)
-			}
-			m, err := schema.ParseMailbox(address)
-			if err != nil {
-				return fmt.Errorf("%s: %w", r.Addr(), err)
-			}
-			p.recipients[fold(m)] = k
+		if err := p.compileRecipients(r); err != nil {
+			return fmt.Errorf("%s: %w", r.Addr(), err)
 		}
 	}
 	return nil
 }
 
-func compileKnown(r *schema.Recipients, address string) (known, error) {
-	k := known{block: r, deliverTo: r.DeliverTo}
-	m, err := schema.ParseMailbox(address)
-	if err != nil {
-		return k, err
+func (p *Policy) compileRecipients(r *schema.Recipients) error {
+	targets := make(map[schema.Mailbox]schema.Mailbox, len(r.Targets))
+	for address, target := range r.Targets {
+		from, err := schema.ParseMailbox(address)
+		if err != nil {
+			return err
+		}
+		if targets[fold(from)], err = schema.ParseMailbox(target); err != nil {
+			return err
+		}
 	}
-	if target, ok := r.Targets[address]; ok {
-		k.rewritten, err = schema.ParseMailbox(target)
-	} else if r.RewriteDomain != "" {
-		k.rewritten = schema.Mailbox{Local: m.Local, Domain: r.RewriteDomain}
+	for _, address := range r.Addresses {
+		m, err := schema.ParseMailbox(address)
+		if err != nil {
+			return err
+		}
+		k := &known{block: r, deliverTo: r.DeliverTo, rewritten: schema.Mailbox{Domain: r.RewriteDomain}}
+		if target, ok := targets[fold(m)]; ok {
+			k.rewritten = target
+		}
+		p.recipients[fold(m)] = k
 	}
-	return k, err
+	return nil
 }
 
 // fold is the form in which addresses compare: local parts without case.
@@ -78,25 +81,41 @@ func (p *Policy) accepted(domain string) *accepted {
 	return a
 }
 
-// known finds a recipient; user+tag is user.
-func (p *Policy) known(m schema.Mailbox) (known, bool) {
-	m = fold(m)
-	k, ok := p.recipients[m]
-	if !ok {
-		if user, _, tagged := strings.Cut(m.Local, "+"); tagged && user != "" {
-			k, ok = p.recipients[schema.Mailbox{Local: user, Domain: m.Domain}]
-		}
-	}
-	return k, ok
+// destination is a recipient with what the policy knows of it.
+type destination struct {
+	to     schema.Mailbox
+	domain *accepted // nil: not an accepted domain
+	known  *known    // nil: not listed, or of a domain that has no known recipients
 }
 
-// route is where the recipient's mail goes and under which address.
-func (k known) address(to schema.Mailbox) schema.Mailbox {
+// find looks a recipient up, once for all rules; user+tag is user. A recipient
+// without a domain gets the default one.
+func (p *Policy) find(to schema.Mailbox) destination {
+	if to.Domain == "" && to.Local != "" {
+		to.Domain = p.standard
+	}
+	d := destination{to: to, domain: p.accepted(to.Domain)}
+	if d.domain == nil || d.domain.block.Kind == schema.ExternalRelay {
+		return d
+	}
+	m := fold(to)
+	if d.known = p.recipients[m]; d.known != nil {
+		return d
+	}
+	if user, _, tagged := strings.Cut(m.Local, "+"); tagged && user != "" {
+		d.known = p.recipients[schema.Mailbox{Local: user, Domain: m.Domain}]
+	}
+	return d
+}
+
+// address is what RCPT TO bears at the next hop, for mail to the recipient to. A
+// rewritten domain keeps the case and the +tag of the local part.
+func (k *known) address(to schema.Mailbox) schema.Mailbox {
 	switch {
-	case k.block == nil, k.rewritten == schema.Mailbox{}:
+	case k.rewritten.IsNull():
 		return to
-	case k.block.RewriteDomain == k.rewritten.Domain && k.block.Targets[to.String()] == "":
-		return schema.Mailbox{Local: to.Local, Domain: k.rewritten.Domain} // keeps case and +tag
+	case k.rewritten.Local == "":
+		return schema.Mailbox{Local: to.Local, Domain: k.rewritten.Domain}
 	}
 	return k.rewritten
 }

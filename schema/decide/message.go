@@ -13,15 +13,22 @@ func (p *Policy) Sender(c Client, from schema.Mailbox) Verdict {
 }
 
 // Recipient is the verdict about RCPT TO. It includes Sender's, so that one call
-// says everything about a message.
+// says everything about a message but its size.
 func (p *Policy) Recipient(c Client, from, to schema.Mailbox) Verdict {
-	return p.judge(&c, from, to, nil)
+	return p.judge(&c, from, to, 0, nil)
 }
 
 // Explain is Recipient with its reasons, in the order in which they were found.
 func (p *Policy) Explain(c Client, from, to schema.Mailbox) (Verdict, []Because) {
+	return p.ExplainSize(c, from, to, 0)
+}
+
+// ExplainSize is Explain for a message of size bytes: it includes the limits of
+// the receive connector (Receive.Fits) and of the ways out (Policy.Fits). With
+// size 0, not known yet, it is Explain.
+func (p *Policy) ExplainSize(c Client, from, to schema.Mailbox, size int64) (Verdict, []Because) {
 	t := &trace{}
-	v := p.judge(&c, from, to, t)
+	v := p.judge(&c, from, to, size, t)
 	return v, t.reasons
 }
 
@@ -33,9 +40,7 @@ func (p *Policy) sender(c *Client, from schema.Mailbox, t *trace) (Verdict, Righ
 	}
 	r := cl.receive
 	v := Verdict{Reply: sender250(), Connector: r}
-	if t != nil {
-		t.add(cl.block, "%s is the most specific range that holds %s, so %s answers", schema.FormatRange(cl.rng), c.Remote, r.Block.Addr())
-	}
+	t.add(cl.block, "%s is the most specific range that holds %s, so %s answers", cl.rng, c.Remote, r.Block.Addr())
 	g, principal := r.grantOf(c)
 	rights := g.rights()
 	refuse := func(reply Reply, format string, args ...any) (Verdict, Right) {
@@ -67,56 +72,66 @@ func (p *Policy) sender(c *Client, from schema.Mailbox, t *trace) (Verdict, Righ
 	return v, rights
 }
 
-func (p *Policy) judge(c *Client, from, to schema.Mailbox, t *trace) Verdict {
+func (p *Policy) judge(c *Client, from, to schema.Mailbox, size int64, t *trace) Verdict {
 	v, rights := p.sender(c, from, t)
 	if !v.OK() {
 		return v
 	}
 	r := v.Connector
-	to = p.settle(to)
-	a := p.accepted(to.Domain)
+	if limit := r.limit(rights); limit > 0 && size > limit {
+		t.add(r.Block, "it takes up to %s from this client, and the message has %s", bytes(limit), bytes(size))
+		v.Reply = r.TooLarge(limit)
+		return v
+	}
+	d := p.find(to)
+	to = d.to
 	switch {
 	case r.recipients != nil && !r.recipients.contains(to.Domain):
 		t.add(r.Block, "%s is not among allowed_recipient_domains", to.Domain)
 		v.Reply = r.replies.notLimitRecipient
 		return v
-	case a == nil && rights&AnyRecipient == 0:
+	case d.domain == nil && rights&AnyRecipient == 0:
 		t.add(r.Block, "%s is not an accepted domain, and the client has no accept_any_recipient", to.Domain)
 		v.Reply = r.replies.noRelay
 		return v
-	case a == nil && from.IsNull() && r.senders != nil:
+	case d.domain == nil && from.IsNull() && r.senders != nil:
 		t.add(r.Block, "allowed_sender_domains narrows the right to relay, and the null sender has no domain")
 		v.Reply = r.replies.notLimitSender
 		return v
-	case a == nil:
+	case d.domain == nil:
 		t.add(r.Block, "accept_any_recipient lets the client reach %s, which is not an accepted domain", to.Domain)
 	default:
-		t.add(a.block, "%s is an accepted domain (%s)", to.Domain, a.block.Kind)
-		if reply, ok := p.knows(a, to, t); !ok {
+		t.add(d.domain.block, "%s is an accepted domain (%s)", to.Domain, d.domain.block.Kind)
+		if reply, ok := p.knows(d, t); !ok {
 			v.Reply = reply
 			return v
 		}
 	}
+	w := p.ways[c.Relay]
+	if most, ok := w.fit(d, size); !ok {
+		t.add(nil, "the ways to %s take up to %s, and the message has %s", to, bytes(most), bytes(size))
+		v.Reply = tooLarge(to, most)
+		return v
+	}
 	v.Reply = accepted250()
-	v.Route, v.Rewritten = p.route(c.Relay, to, 0, t)
+	v.Route, v.Rewritten = w.route(d, size, t)
 	return v
 }
 
 // knows reports whether a recipient of an accepted domain is known, or need not
 // be. Postmaster of the default domain always is (RFC 5321, 4.5.1).
-func (p *Policy) knows(a *accepted, to schema.Mailbox, t *trace) (Reply, bool) {
-	if a.block.Kind != schema.Authoritative {
+func (p *Policy) knows(d destination, t *trace) (Reply, bool) {
+	if d.domain.block.Kind != schema.Authoritative {
 		return Reply{}, true
 	}
-	k, ok := p.known(to)
 	switch {
-	case ok:
-		t.add(k.block, "it lists %s", to)
-	case to.Domain == p.standard && strings.EqualFold(to.Local, "postmaster"):
+	case d.known != nil:
+		t.add(d.known.block, "it lists %s", d.to)
+	case d.to.Domain == p.standard && strings.EqualFold(d.to.Local, "postmaster"):
 		t.add(nil, "postmaster of the default domain is always known")
 	default:
-		t.add(a.block, "no recipients block lists %s, and an authoritative domain refuses whom it does not know", to)
-		return a.unknown, false
+		t.add(d.domain.block, "no recipients block lists %s, and an authoritative domain refuses whom it does not know", d.to)
+		return d.domain.unknown, false
 	}
 	return Reply{}, true
 }

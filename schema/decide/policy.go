@@ -9,8 +9,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/hashicorp/hcl/v2"
-
 	"github.com/mailrelay/mailrelay/schema"
 )
 
@@ -45,50 +43,12 @@ type Verdict struct {
 	Rewritten schema.Mailbox
 }
 
-// Because is one reason of a verdict.
-type Because struct {
-	Addr schema.Addr // the block that decided; zero for a rule of mailrelay itself
-	Decl string      // file:line of the block
-	Text string      // "range 10.20.0.0/24 is the most specific that holds 10.20.0.9"
-}
-
-func (b Because) String() string {
-	if b.Addr.IsZero() {
-		return b.Text
-	}
-	if b.Decl == "" {
-		return fmt.Sprintf("%s: %s", b.Addr, b.Text)
-	}
-	return fmt.Sprintf("%s: %s: %s", b.Decl, b.Addr, b.Text)
-}
-
-// trace collects reasons. A nil trace collects none and costs nothing.
-type trace struct{ reasons []Because }
-
-func (t *trace) add(b schema.Block, format string, args ...any) {
-	if t == nil {
-		return
-	}
-	r := Because{Text: fmt.Sprintf(format, args...)}
-	if b != nil {
-		r.Addr, r.Decl = b.Addr(), decl(b.Decl())
-	}
-	t.reasons = append(t.reasons, r)
-}
-
-func decl(r hcl.Range) string {
-	if r.Filename == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line)
-}
-
 // Policy is a compiled configuration.
 type Policy struct {
 	entrances map[schema.Addr]*entrance // by relay; the zero Addr holds the connectors of all
 	domains   tree[*accepted]
 	// recipients are the known ones, folded
-	recipients map[schema.Mailbox]known
+	recipients map[schema.Mailbox]*known
 	ways       map[schema.Addr]*ways // by relay; the zero Addr holds those of all
 	standard   string                // the default domain
 }

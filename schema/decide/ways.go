@@ -3,6 +3,7 @@ package decide
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/mailrelay/mailrelay/schema"
 )
@@ -10,6 +11,23 @@ import (
 // Route is the way out for a recipient.
 type Route struct {
 	Connector *schema.SendConnector
+}
+
+// NextHop is where the route leads mail to the address to, which RCPT TO bears
+// there: the smart host that is preferred, as host, or as host:port where the port
+// is not 25; or, without smart hosts, the domain whose MX records are asked.
+func (r *Route) NextHop(to schema.Mailbox) string {
+	if len(r.Connector.SmartHosts) == 0 {
+		return to.Domain
+	}
+	host, err := schema.CanonHostPort(r.Connector.SmartHosts[0], r.Connector.Port)
+	if err != nil {
+		return r.Connector.SmartHosts[0]
+	}
+	if bare, ok := strings.CutSuffix(host, ":25"); ok {
+		return strings.Trim(bare, "[]")
+	}
+	return host
 }
 
 // ways are the routes that one relay has.
@@ -45,26 +63,17 @@ func compileWays(c *schema.Config, relay schema.Addr) *ways {
 // large enough the most specific address space wins, then the lowest cost, then
 // the name. The route is nil where none matches: the message waits in the queue.
 func (p *Policy) Route(relay schema.Addr, to schema.Mailbox, size int64) (*Route, schema.Mailbox) {
-	return p.route(relay, p.settle(to), size, nil)
+	return p.ways[relay].route(p.find(to), size, nil)
 }
 
-// settle gives a recipient without a domain the default one.
-func (p *Policy) settle(to schema.Mailbox) schema.Mailbox {
-	if to.Domain == "" && to.Local != "" {
-		to.Domain = p.standard
-	}
-	return to
-}
-
-func (p *Policy) route(relay schema.Addr, to schema.Mailbox, size int64, t *trace) (*Route, schema.Mailbox) {
-	w := p.ways[relay]
+// route is Route; a nil w has no routes.
+func (w *ways) route(d destination, size int64, t *trace) (*Route, schema.Mailbox) {
 	if w == nil {
-		return nil, to
+		return nil, d.to
 	}
-	k, found := p.recipient(to)
-	out := to
-	if found {
-		if out = k.address(to); out != to {
+	out := d.to
+	if k := d.known; k != nil {
+		if out = k.address(d.to); out != d.to {
 			t.add(k.block, "RCPT TO becomes %s", out)
 		}
 		if !k.deliverTo.IsZero() {
@@ -84,40 +93,4 @@ func (p *Policy) route(relay schema.Addr, to schema.Mailbox, size int64, t *trac
 	}
 	t.add(r.Connector, "its address space is the most specific for %s", out.Domain)
 	return r, out
-}
-
-// recipient finds what is known of a recipient of a domain that has known ones:
-// external_relay has none.
-func (p *Policy) recipient(to schema.Mailbox) (known, bool) {
-	a := p.accepted(to.Domain)
-	if a == nil || a.block.Kind == schema.ExternalRelay {
-		return known{}, false
-	}
-	return p.known(to)
-}
-
-// Largest is the largest message, in bytes, that any route for the recipient
-// takes; 0 where there is no route, and so no limit of a route.
-func (p *Policy) Largest(relay schema.Addr, to schema.Mailbox) int64 {
-	w := p.ways[relay]
-	if w == nil {
-		return 0
-	}
-	to = p.settle(to)
-	k, found := p.recipient(to)
-	if found {
-		to = k.address(to)
-		if r := w.named[k.deliverTo]; r != nil {
-			return r.Connector.MaxMessageSize
-		}
-		if !k.deliverTo.IsZero() {
-			return 0
-		}
-	}
-	var largest int64
-	w.spaces.find(to.Domain, func(r *Route) bool {
-		largest = max(largest, r.Connector.MaxMessageSize)
-		return false
-	})
-	return largest
 }
