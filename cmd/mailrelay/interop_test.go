@@ -56,6 +56,7 @@ func TestInterop(t *testing.T) {
 						e.Setenv("DNS", ns.Addr)
 						e.Setenv("TSIG_KEY", scriptKey)
 						e.Setenv("HOME", e.WorkDir)
+						e.Setenv("GORACE", raceExit)
 						return nil
 					},
 					Cmds: map[string]func(*testscript.TestScript, bool, []string){

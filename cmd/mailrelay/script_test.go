@@ -19,6 +19,10 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"mailrelay": main})
 }
 
+// raceExit makes a program under the race detector end at once, and not after a
+// second.
+const raceExit = "atexit_sleep_ms=0"
+
 const scriptKey = "bWFpbHJlbGF5LXRlc3Qta2V5LW1haWxyZWxheS10ZXN0"
 
 // TestScripts runs testdata/*.txtar. Each has a name server of its own for
@@ -46,6 +50,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("DNS", srv.Addr())
 			e.Setenv("TSIG_KEY", scriptKey)
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GORACE", raceExit)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -55,6 +55,7 @@ func (s *site) run(code int, command string, flags ...string) (stdout, stderr st
 	s.t.Helper()
 	args := append([]string{"-chdir=" + s.dir, command, "-state=" + s.state}, flags...)
 	cmd := exec.Command("mailrelay", args...)
+	cmd.Env = append(os.Environ(), "GORACE="+raceExit)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
