@@ -18,6 +18,10 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.last = len(p) < 4 || p[3] != '-'
 	}
 	switch {
+	case c.body.announced:
+		if c.body.accept(bytes.HasPrefix(p, []byte("354 "))) {
+			return len(p), nil // BDAT is answered when the chunk is there
+		}
 	case bytes.HasPrefix(p, []byte("354 ")):
 		c.stage = content
 		c.body.begin()
@@ -55,6 +59,7 @@ func (c *conn) Close() error {
 	if c.moved {
 		return nil
 	}
+	c.fail(errEnd) // go-smtp reads on after QUIT, without a session
 	_ = c.flush()
 	if c.secure != nil {
 		_ = c.secure.Close()

@@ -48,7 +48,7 @@ func (s *session) Auth(mechanism string) (sasl.Server, error) {
 	if no := s.mayLogOn(r.Block); no != nil {
 		return nil, no
 	}
-	if s.current() != nil {
+	if s.tx != nil {
 		return nil, reply(503, 5, 5, 1, "Log on before you give a sender")
 	}
 	check := func(name, password string) error { return s.logOn(e, r, name, password) }

@@ -6,20 +6,25 @@ import (
 	"io"
 )
 
-// body reads the content of a message after DATA, without the dots that RFC 5321,
-// 4.5.2 puts before lines, and ends with io.EOF at CRLF "." CRLF and nowhere else:
-// a line that ends in a bare LF is no line here, so nothing can be smuggled.
+// body reads the content of a message. After DATA that is without the dots that
+// RFC 5321, 4.5.2 puts before lines, and it ends with io.EOF at CRLF "." CRLF and
+// nowhere else: a line that ends in a bare LF is no line here, so nothing can be
+// smuggled. After BDAT it is the chunks, see chunks.
 type body struct {
 	c     *conn
 	rest  []byte // of what was read ahead
 	start bool   // at the start of a line
 	cr    bool   // the last byte was a CR
 	ended bool
+	chunks
 }
 
-func (b *body) begin() { b.rest, b.start, b.cr, b.ended = nil, true, false, false }
+func (b *body) begin() { *b = body{c: b.c, start: true} }
 
 func (b *body) Read(p []byte) (int, error) {
+	if b.chunked {
+		return b.readChunk(p)
+	}
 	n := 0
 	for n < len(p) && !b.ended {
 		if len(b.rest) > 0 {

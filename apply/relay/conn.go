@@ -32,7 +32,7 @@ const (
 	commands stage = iota
 	response       // one line of AUTH, after 334
 	content        // a message, after 354
-	chunk          // the bytes of BDAT
+	skipped        // a chunk of a message that was refused
 )
 
 // conn is a client's connection as go-smtp reads and writes it. go-smtp gets one
@@ -47,8 +47,11 @@ const (
 //     TLS at another server, whose client has said nothing yet (RFC 3207, 4.2)
 //   - <postmaster> without a domain, which go-smtp cannot read, gets one
 //   - the SIZE that EHLO shows is that of the connector
+//   - BDAT is DATA to go-smtp, which would run a goroutine beside the session for
+//     it, and take a connection that breaks off for the end of a message
 //
-// The content of DATA does not pass through Read: a session reads it from body.
+// The content of a message does not pass through Read: a session reads it from
+// body.
 type conn struct {
 	*link
 	secure   io.ReadWriteCloser // the TLS connection; nil in clear
@@ -56,8 +59,7 @@ type conn struct {
 	out      []byte // answers that are not written yet
 	stage    stage
 	rest     []byte // of the line in hand, or of what is put in its place
-	left     int64  // bytes of BDAT that are still to come
-	open     bool   // a message has begun by BDAT and not ended
+	refused  int64  // bytes of a chunk that nobody wants
 	most     int64  // bytes of a chunk
 	body     body
 	line     []byte // the last command
@@ -120,9 +122,6 @@ func (c *conn) Read(p []byte) (int, error) {
 	for len(c.rest) == 0 {
 		if c.err != nil {
 			c.goodbye()
-			if c.stage == chunk { // io.EOF would be the end of a whole message
-				return 0, io.ErrUnexpectedEOF
-			}
 			return 0, io.EOF
 		}
 		switch c.stage {
@@ -134,17 +133,12 @@ func (c *conn) Read(p []byte) (int, error) {
 				continue
 			}
 			c.stage, c.rest = commands, []byte(".\r\n")
-		case chunk:
-			if c.left == 0 {
-				c.stage = commands
+		case skipped:
+			if _, err := io.CopyN(io.Discard, c.in, c.refused); err != nil {
+				c.fail(err)
 				continue
 			}
-			n, err := c.in.Read(p[:min(int64(len(p)), c.left)])
-			c.left -= int64(n)
-			if n > 0 {
-				return n, nil
-			}
-			c.fail(err)
+			c.stage = commands
 		default:
 			c.command()
 		}
@@ -173,43 +167,58 @@ func (c *conn) goodbye() {
 
 // command reads a line and puts it, or what stands for it, into rest.
 func (c *conn) command() {
-	line, err := c.in.ReadSlice('\n')
-	switch {
-	case errors.Is(err, bufio.ErrBufferFull) || len(line) > maxLine:
-		c.fail(errLong)
-		return
-	case err != nil:
-		c.fail(err)
+	line := c.next()
+	if line == nil {
 		return
 	}
 	if c.stage == response {
 		c.stage, c.rest = commands, line
 		return
 	}
-	c.line = append(c.line[:0], bytes.TrimRight(line, "\r\n")...)
-	if bytes.ContainsFunc(c.line, func(r rune) bool { return r < ' ' && r != '\t' || r == 127 }) {
-		c.say("500 5.5.2 A command must not hold control characters\r\n")
+	if !c.clean(line) {
 		return
 	}
 	c.rest = line
-	verb := c.verb()
-	if c.open && verb != "BDAT" && verb != "NOOP" {
-		// The message is given up. go-smtp would let its end be taken for that of the
-		// next message, so this is the last command.
-		c.fail(errEnd)
-	}
-	switch verb {
+	switch verb := c.verb(); verb {
 	case "EHLO", "HELO":
 		c.extended = verb == "EHLO"
 	case "STAR":
 		c.starttls()
 	case "BDAT":
-		c.bdat()
+		if c.body.announce(c.line) {
+			c.rest = []byte("DATA\r\n")
+		} else {
+			c.rest = nil
+		}
 	case "RCPT":
 		if to, ok := postmaster(c.line); ok {
 			c.rest = to
 		}
 	}
+}
+
+// next reads a line. It is nil where there is none, and why is in err then.
+func (c *conn) next() []byte {
+	line, err := c.in.ReadSlice('\n')
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull) || len(line) > maxLine:
+		c.fail(errLong)
+		return nil
+	case err != nil:
+		c.fail(err)
+		return nil
+	}
+	return line
+}
+
+// clean makes line the command in hand, and refuses it if no command looks so.
+func (c *conn) clean(line []byte) bool {
+	c.line = append(c.line[:0], bytes.TrimRight(line, "\r\n")...)
+	if bytes.ContainsFunc(c.line, func(r rune) bool { return r < ' ' && r != '\t' || r == 127 }) {
+		c.say("500 5.5.2 A command must not hold control characters\r\n")
+		return false
+	}
+	return true
 }
 
 // verb is the first four letters of the command.
@@ -219,7 +228,7 @@ func (c *conn) verb() string {
 
 // starttls upgrades, where that is offered. Otherwise go-smtp refuses.
 func (c *conn) starttls() {
-	if c.upgrade == nil || c.err != nil {
+	if c.upgrade == nil {
 		return
 	}
 	c.rest = nil
@@ -242,20 +251,6 @@ func (c *conn) starttls() {
 	}
 	c.last = true // nothing may be said in clear any more
 	c.fail(err)
-}
-
-// bdat notes how many bytes follow, whether go-smtp likes the command or not. A
-// command of which that cannot be said is the last.
-func (c *conn) bdat() {
-	f := bytes.Fields(c.line)
-	if len(f) == 2 || len(f) == 3 && bytes.EqualFold(f[2], []byte("LAST")) {
-		if n, err := strconv.ParseUint(string(f[1]), 10, 32); err == nil && int64(n) <= c.most {
-			c.stage, c.left, c.open = chunk, int64(n), len(f) == 2
-			return
-		}
-	}
-	c.rest = nil
-	c.fail(errChunk)
 }
 
 // nowhere is the domain that <postmaster> gets; no name can be that.

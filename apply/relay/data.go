@@ -19,22 +19,16 @@ import (
 const beyond = 64 << 20
 
 // Data implements smtp.Session: it stores the message, and answers 250 when it is
-// on stable storage. go-smtp's r is used for BDAT alone; after DATA the content is
-// read from the connection, which knows its end. With BDAT it runs beside the
-// goroutine that reads commands, and may use the connection only after r's end,
-// when that goroutine waits for it.
-func (s *session) Data(r io.Reader) error {
-	tx := s.take()
-	defer s.c.setBusy(false)
+// on stable storage. The content is read from the connection, which knows its end
+// better than go-smtp's reader.
+func (s *session) Data(io.Reader) error {
+	tx := s.tx
 	if tx == nil || len(tx.to) == 0 { // what follows is not read, and the connection ends
 		return reply(503, 5, 5, 1, "Give a sender and a recipient first")
 	}
-	if _, chunked := r.(*io.PipeReader); !chunked {
-		r = &s.c.body
-	}
 	in := s.intake(tx)
 	defer in.draft.Abort()
-	if err := s.n.buffers.read(in, r); err != nil {
+	if err := s.n.buffers.read(in, &s.c.body); err != nil {
 		return broken(err)
 	}
 	if r := in.end(); r != nil {
@@ -80,8 +74,11 @@ func (s *session) keep(tx *transaction, in *intake) error {
 // as commands: conn knows that it is not.
 func broken(err error) error {
 	var answer *smtp.SMTPError
-	if errors.As(err, &answer) {
+	switch {
+	case errors.As(err, &answer):
 		return answer
+	case errors.Is(err, errReset):
+		return reply(250, 2, 0, 0, "The message is forgotten")
 	}
 	return reply(421, 4, 4, 2, "The message was cut off, and nothing of it is kept")
 }

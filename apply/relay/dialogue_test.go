@@ -240,7 +240,7 @@ func TestDialogues(t *testing.T) {
 			-> BDAT 8
 			)> A: 1\r\n\r\n
 			<~ 250
-			)> BDAT 7\r\n.\r\nMAILBDAT 0 LAST\r\n
+			)> BDAT 7\r\n.\r\nMAILbdat 0 last\r\n
 			<~ 250
 			<~ 250 2\.0\.0 OK: queued`, arrives: []string{"A: 1\r\n\r\n.\r\nMAIL\r\n"}},
 		{name: "chunks that are refused are not commands", dialogue: hello + `
@@ -268,8 +268,28 @@ func TestDialogues(t *testing.T) {
 			<~ 250
 			-> NOOP
 			<~ 250
+			-> DATA
+			<~ 503
 			-> RSET
 			<~ 250
+			-> MAIL FROM:<a@contoso.com>
+			<~ 250
+			-> RCPT TO:<c@fabrikam.com>
+			<~ 250
+			-> BDAT 2 LAST
+			)> B:
+			<~ 250 2\.0\.0 OK: queued`, arrives: []string{"B:\r\n"}, to: []string{"c@fabrikam.com"}},
+		{name: "QUIT between chunks", dialogue: sender + `
+			-> RCPT TO:<b@fabrikam.com>
+			<~ 250
+			)> BDAT 2\r\nA:BDAT 0\r\nQUIT\r\n
+			<~ 250
+			<~ 250
+			<~ 421
+			<eof`},
+		{name: "nothing is heard after QUIT", dialogue: hello + `
+			)> QUIT\r\nMAIL FROM:<a@contoso.com>\r\n
+			<~ 221
 			<eof`},
 		{name: "a message by chunks, refused, and the session goes on", attributes: relaying + "\n" + `max_message_size = 1000`, dialogue: sender + `
 			-> RCPT TO:<b@fabrikam.com>

@@ -10,7 +10,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -149,10 +151,19 @@ func (w *world) await(what string, ok func(state.Node) bool) state.Node {
 	return state.Node{}
 }
 
+// runsFrom puts a configuration into the store, starts the relay, and waits until
+// it is in force.
+func (w *world) runsFrom(text string) {
+	w.t.Helper()
+	r := w.config(text)
+	w.run()
+	w.runs(r)
+}
+
 // runs waits until r is in force.
 func (w *world) runs(r *revision.Revision) {
 	w.t.Helper()
-	w.await("revision "+r.Hash.Short(), func(n state.Node) bool { return n.Revision == r.Hash && n.Refused == "" })
+	w.await("revision "+r.Hash.Short(), func(n state.Node) bool { return n.Revision == r.Hash && n.Refused == "" && !n.Stopped })
 }
 
 // listen opens a free port in place of the one that is configured.
@@ -412,3 +423,31 @@ const relaying = `remote_ip_ranges = ["10.0.0.0/8"]
   permission "anonymous" {
     allow = ["accept_any_recipient"]
   }`
+
+// nowhereToGo is a network on which nobody answers.
+func nowhereToGo(context.Context, string, string) (net.Conn, error) {
+	return nil, errors.New("no route to host")
+}
+
+// short gives a directory with a name that fits into the address of a Unix socket.
+func short(t *testing.T, dir string) string {
+	t.Helper()
+	if len(dir) < 80 {
+		return dir
+	}
+	dir, err := os.MkdirTemp("", "relay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func unixClient(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		},
+		DisableKeepAlives: true,
+	}}
+}

@@ -87,8 +87,9 @@ func (l *listeners) change(ctx context.Context, want []place) error {
 			continue
 		}
 		for q, old := range l.open {
-			if clash(p, q) && !slices.Contains(moved, q) {
+			if clash(p, q) {
 				old.Close()
+				delete(l.open, q)
 				moved = append(moved, q)
 			}
 		}
@@ -122,7 +123,6 @@ func (l *listeners) change(ctx context.Context, want []place) error {
 // reopen takes back what change closed early.
 func (l *listeners) reopen(ctx context.Context, moved []place) (err error) {
 	for _, p := range moved {
-		delete(l.open, p)
 		one, e := l.one(ctx, p)
 		if err = errors.Join(err, e); one != nil {
 			l.open[p] = one

@@ -34,10 +34,16 @@ func Run(ctx context.Context, o Options) error {
 	return err
 }
 
+// startAdmin opens the socket for status. Mail does not depend on it: a relay
+// whose socket cannot be opened runs without.
 func (n *node) startAdmin(socket string) (stop func(), err error) {
 	l, err := admin.Listen(n.ctx, socket)
-	if err != nil {
-		return nil, fmt.Errorf("admin socket: %w", err)
+	switch {
+	case errors.Is(err, admin.ErrRunning):
+		return nil, err
+	case err != nil:
+		n.o.Log.Warn("there is no admin socket: mailrelay status asks the state instead", "error", err)
+		return func() {}, nil
 	}
 	return admin.Serve(l, n.status), nil
 }
@@ -50,6 +56,9 @@ func (n *node) loop(ctx context.Context) error {
 		changes = nil
 	}
 	if err := n.start(ctx, changes); err != nil {
+		if n.spool != nil {
+			err = errors.Join(err, n.spool.Close())
+		}
 		return err
 	}
 	if n.current.Load() == nil {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -24,10 +23,8 @@ type session struct {
 	n    *node
 	c    *conn
 	smtp *smtp.Conn
-	user string // logged on
-
-	mu sync.Mutex // Data of BDAT runs beside Reset and Logout
-	tx *transaction
+	user string       // logged on
+	tx   *transaction // nil outside of one
 }
 
 // transaction is one message from MAIL to the final answer, under one policy.
@@ -43,10 +40,7 @@ type transaction struct {
 }
 
 // Reset implements smtp.Session.
-func (s *session) Reset() {
-	s.c.open = false
-	s.begin(nil)
-}
+func (s *session) Reset() { s.begin(nil) }
 
 // Logout implements smtp.Session.
 func (s *session) Logout() error {
@@ -55,27 +49,10 @@ func (s *session) Logout() error {
 }
 
 func (s *session) begin(tx *transaction) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if (s.tx != nil) != (tx != nil) {
 		s.c.setBusy(tx != nil)
 	}
 	s.tx = tx
-}
-
-func (s *session) current() *transaction {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.tx
-}
-
-// take ends the transaction and gives it to Data.
-func (s *session) take() *transaction {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	tx := s.tx
-	s.tx = nil
-	return tx
 }
 
 // client is who speaks, now.
@@ -91,7 +68,7 @@ func (s *session) client(e *edition) decide.Client {
 // Mail implements smtp.Session. From here to the end of the message the newest
 // policy counts, whichever was in force when the client connected.
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
-	if s.current() != nil { // go-smtp would keep the recipients of the first
+	if s.tx != nil { // go-smtp would keep the recipients of the first
 		return reply(503, 5, 5, 1, "A sender is already given; finish that message, or say RSET")
 	}
 	mailbox, err := s.mailbox(from)
@@ -147,7 +124,7 @@ func (s *session) room(tx *transaction) *smtp.SMTPError {
 
 // Rcpt implements smtp.Session.
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	tx := s.current()
+	tx := s.tx
 	if tx == nil {
 		return reply(503, 5, 5, 1, "Give the sender first")
 	}

@@ -21,15 +21,19 @@ import (
 	"github.com/mailrelay/mailrelay/apply/state"
 )
 
+// ErrRunning is another relay that uses the same socket.
+var ErrRunning = errors.New("another relay runs with this state directory: stop it, or use another directory")
+
 // Listen opens the socket, mode 0600. One that a process left behind is removed;
-// one that answers is an error, because another relay runs there.
+// one that answers is
+// ErrRunning.
 func Listen(ctx context.Context, socket string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
 		return nil, err
 	}
 	if c, err := new(net.Dialer).DialContext(ctx, "unix", socket); err == nil {
 		c.Close()
-		return nil, fmt.Errorf("%s: another relay runs with this state directory: stop it, or use another directory", socket)
+		return nil, fmt.Errorf("%s: %w", socket, ErrRunning)
 	}
 	if fi, err := os.Lstat(socket); err == nil && fi.Mode()&os.ModeSocket != 0 {
 		if err := os.Remove(socket); err != nil {

@@ -1,0 +1,293 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+const internal = `remote_ip_ranges = ["10.0.0.0/8"]`
+
+func TestEachMAILTakesTheNewestPolicy(t *testing.T) {
+	w := newWorld(t, nil)
+	first := w.config(block(connector("one", internal)))
+	w.run()
+	w.runs(first)
+	c := w.talk("10.1.2.3", sender+`
+		-> RCPT TO:<b@fabrikam.com>
+		<~ 550 5\.7\.54`)
+	opened := w.opened
+	second := w.config(block(connector("two", relaying, "max_message_size = 1000")))
+	w.runs(second)
+	c.play(`
+		-> RCPT TO:<b@fabrikam.com>
+		<~ 550 5\.7\.54 .*receive_connector\.one
+		-> RSET
+		<~ 250
+		-> MAIL FROM:<a@contoso.com> SIZE=1001
+		<~ 552 .*receive_connector\.two
+		-> MAIL FROM:<a@contoso.com>
+		<~ 250
+		-> RCPT TO:<b@fabrikam.com>
+		<~ 250
+		-> DATA
+		<~ 354
+		-> A: 1
+		-> .
+		<~ 250`)
+	w.sink.next(t)
+	if w.opened != opened {
+		t.Errorf("%d listeners were opened again", w.opened-opened)
+	}
+	// A session that began under the first may begin TLS under the second.
+	c.play(`
+		-> STARTTLS
+		<~ 220
+		tls
+		-> EHLO x
+		<~ 250-.*SIZE 1000$`)
+	third := w.config(block(connector("three", `remote_ip_ranges = ["172.16.0.0/12"]`)))
+	w.runs(third)
+	c.play(`
+		-> MAIL FROM:<a@contoso.com>
+		<~ 554 5\.7\.1
+		<eof`)
+}
+
+func TestBindingsFollowTheRevision(t *testing.T) {
+	w := newWorld(t, nil)
+	first := w.config(block(connector("one", relaying)))
+	w.run()
+	w.runs(first)
+	c := w.talk("10.1.2.3", hello)
+	second := w.config(block(connector("one", relaying, `bindings = ["0.0.0.0:587"]`)))
+	n := w.await("the second revision", func(n state.Node) bool { return n.Revision == second.Hash })
+	if len(n.Listeners) != 1 || n.Listeners[0] != w.ports["0.0.0.0:587"] {
+		t.Errorf("listeners %v, want %s alone", n.Listeners, w.ports["0.0.0.0:587"])
+	}
+	c.play(`
+		-> MAIL FROM:<a@contoso.com>
+		<~ 554 5\.7\.1`) // nobody is meant on port 25 any more
+}
+
+func TestARevisionThatFailsLeavesTheOldOne(t *testing.T) {
+	tests := []struct{ name, text, why string }{
+		{"another relay", strings.ReplaceAll(block(connector("one", relaying)), "edge", "other") + `
+relay "third" {
+  hostname = "third.contoso.com"
+}`, "several relays"},
+		{"no certificate", strings.Replace(block(connector("one", relaying)), `"relay.contoso.com"`, `"relay.contoso.com"
+  tls {
+    certificate = "/nowhere/tls.crt"
+    key         = secret_file("/nowhere/tls.key")
+  }`, 1), "certificate: "},
+		{"no users", block(connector("one", relaying, `auth_mechanisms = ["tls", "basic_auth"]
+  users {
+    file = "/nowhere/users"
+  }`)), "users: "},
+		{"a port that is taken", block(connector("one", relaying, `bindings = ["0.0.0.0:25", "0.0.0.0:2525"]`)), "listen on 0.0.0.0:2525"},
+		{"another spool", strings.Replace(block(connector("one", relaying)), `"relay.contoso.com"`, `"relay.contoso.com"
+  spool = "/nowhere/spool"`, 1), "spool"},
+	}
+	w := newWorld(t, nil)
+	w.broken["0.0.0.0:2525"] = errors.New("in use")
+	good := w.config(block(connector("one", relaying)))
+	w.run()
+	w.runs(good)
+	c := w.talk("10.1.2.3", hello)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bad := w.config(tt.text)
+			n := w.await("the refusal", func(n state.Node) bool { return n.Refused == bad.Hash })
+			if n.Revision != good.Hash || !strings.Contains(n.LastError, tt.why) {
+				t.Errorf("runs %s, error %q", n.Revision.Short(), n.LastError)
+			}
+			c.play(`
+				-> MAIL FROM:<a@contoso.com>
+				<~ 250
+				-> RCPT TO:<b@fabrikam.com>
+				<~ 250
+				-> RSET
+				<~ 250`)
+			w.talk("10.1.2.3", hello).conn.Close()
+		})
+	}
+	again := w.config(block(connector("one", relaying)))
+	w.await("no refusal any more", func(n state.Node) bool {
+		return n.Revision == again.Hash && n.Refused == "" && n.LastError == ""
+	})
+}
+
+func TestWaitsForTheFirstRevision(t *testing.T) {
+	w := newWorld(t, nil)
+	w.run()
+	w.await("that there is none", func(n state.Node) bool { return n.Revision == "" && n.LastError != "" })
+	r := w.config(block(connector("one", relaying)))
+	w.runs(r)
+	w.talk("10.1.2.3", hello)
+}
+
+func TestStopsWhileItWaits(t *testing.T) {
+	w := newWorld(t, nil)
+	w.run()
+	w.await("that there is none", func(n state.Node) bool { return n.LastError != "" })
+	w.halt()
+	w.await("goodbye", func(n state.Node) bool { return n.Stopped })
+}
+
+// lost is a store that cannot be asked.
+type lost struct{ state.Store }
+
+var errLost = errors.New("the database does not answer")
+
+func (lost) Current(context.Context) (*revision.Revision, error) { return nil, errLost }
+func (lost) Watch(context.Context) (<-chan revision.Hash, error) { return nil, errLost }
+func (l lost) Report(ctx context.Context, n state.Node) error    { return l.Store.Report(ctx, n) }
+
+func TestStartsWithItsOwnDiskAlone(t *testing.T) {
+	w := newWorld(t, nil)
+	good := w.config(block(connector("one", relaying)))
+	w.run()
+	w.runs(good)
+	w.halt()
+	w.o.Store = lost{w.store}
+	w.run()
+	w.runs(good)
+	w.talk("10.1.2.3", hello)
+}
+
+func TestStartsWithTheLastThatWorked(t *testing.T) {
+	w := newWorld(t, nil)
+	good := w.config(block(connector("one", relaying)))
+	w.run()
+	w.runs(good)
+	w.halt()
+	bad := w.config(block(connector("one", relaying, `auth_mechanisms = ["tls", "basic_auth"]
+  users {
+    file = "/nowhere/users"
+  }`)))
+	w.run()
+	w.await("both", func(n state.Node) bool { return n.Revision == good.Hash && n.Refused == bad.Hash && !n.Stopped })
+	w.talk("10.1.2.3", hello)
+}
+
+func TestNothingToStartWith(t *testing.T) {
+	w := newWorld(t, nil)
+	w.broken["0.0.0.0:25"] = errors.New("permission denied")
+	w.config(block(connector("one", relaying)))
+	err := Run(t.Context(), w.o)
+	if err == nil || !strings.Contains(err.Error(), "listen on 0.0.0.0:25: permission denied") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestRetainedEnds has a connector that left the target and stays until a time.
+func TestRetainedEnds(t *testing.T) {
+	var mu sync.Mutex
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	w := newWorld(t, func(o *Options) {
+		o.Clock = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	})
+	both, err := revise(nil, block(connector("one", relaying)+connector("old", `remote_ip_ranges = ["192.0.2.0/24"]`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var target []revision.Object
+	for _, o := range both.Target {
+		if o.Addr.Name == "old" {
+			both.Retained = append(both.Retained, revision.Retained{Object: o, Until: now.Add(time.Hour)})
+			continue
+		}
+		target = append(target, o)
+	}
+	both.Target = target
+	both.Seal()
+	if err := w.store.Put(context.Background(), both); err != nil {
+		t.Fatal(err)
+	}
+	w.run()
+	w.runs(both)
+	c := w.talk("192.0.2.1", hello+`
+		-> MAIL FROM:<a@contoso.com>
+		<~ 250
+		-> RSET
+		<~ 250`)
+	mu.Lock()
+	now = now.Add(time.Hour)
+	mu.Unlock()
+	for end := time.Now().Add(patience); ; {
+		c.play(`-> MAIL FROM:<a@contoso.com>`)
+		answer, err := c.answer()
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("%q, %v", answer, err)
+		}
+		if strings.HasPrefix(answer, "554 5.7.1") {
+			return
+		}
+		c.play(`
+			-> RSET
+			<~ 250`)
+	}
+}
+
+// TestReloadUnderLoad changes the revision while messages come in. No answer may
+// be anything but what the sessions expect, and every message must arrive.
+func TestReloadUnderLoad(t *testing.T) {
+	const sessions, changes = 8, 12
+	w := newWorld(t, nil)
+	text := func(i int) string {
+		return block(connector(fmt.Sprintf("c%d", i), relaying, fmt.Sprintf(`bindings = ["0.0.0.0:25", "127.0.0.2:%d"]`, 2500+i)))
+	}
+	w.runsFrom(text(0))
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	sent := make([]int, sessions)
+	for i := range sessions {
+		c := w.talk("10.1.2.3", hello)
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					c.play(`
+						-> QUIT
+						<~ 221
+						<eof`)
+					return
+				default:
+				}
+				c.play(`
+					-> MAIL FROM:<a@contoso.com>
+					<~ 250
+					-> RCPT TO:<b@fabrikam.com>
+					<~ 250
+					-> DATA
+					<~ 354
+					-> A: 1
+					-> .
+					<~ 250 2\.0\.0 OK: queued as`)
+				sent[i]++
+			}
+		})
+	}
+	for i := range changes {
+		w.runs(w.config(text(i + 1)))
+		w.talk("10.1.2.3", hello).conn.Close()
+	}
+	close(stop)
+	wg.Wait()
+	for _, n := range sent {
+		if n == 0 {
+			t.Error("a session sent nothing")
+		}
+		for range n {
+			w.sink.next(t)
+		}
+	}
+}
