@@ -74,10 +74,15 @@ func TestDialogues(t *testing.T) {
 			calls: []string{"put 2 a@example.org", "remove 1"},
 		},
 		{
-			name: "8-bit to a server that does not take it",
-			env:  spool.Envelope{EightBit: true}, to: []string{"b@example.com"},
-			steps: []string{"-> 220 hi", "<- EHLO relay.example.org", "-> 250 peer", "<- QUIT", "-> 221 bye"},
-			calls: []string{"put 2 a@example.org", "remove 1"},
+			name: "declared as 8-bit and UTF-8 and neither, to a server that takes neither",
+			env:  spool.Envelope{EightBit: true, UTF8: true}, to: []string{"b@example.com"},
+			steps: []string{
+				"-> 220 hi", "<- EHLO relay.example.org", "-> 250 peer",
+				"<- MAIL FROM:<a@example.org>", "-> 250 ok", "<- RCPT TO:<b@example.com>", "-> 250 ok", "<- DATA", "-> 354 go",
+				"<- Subject: hello", "<- ", "<- ..dot", "<- end", "<- .",
+				"-> 250 taken", "<- QUIT", "-> 221 bye",
+			},
+			calls: []string{"remove 1"},
 		},
 		{
 			name: "address beyond ASCII to a server that does not take it", to: []string{"bö@example.com"},

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"bytes"
 	"io"
 	"time"
 )
@@ -50,6 +51,14 @@ func (c *client) broken(t *transaction, cause error) error {
 
 // unreadable is an error of the spool, not of the connection.
 type unreadable struct{ error }
+
+// content opens the message; the caller closes it.
+func (t *transaction) content() (io.ReadCloser, error) {
+	if t.body != nil {
+		return io.NopCloser(bytes.NewReader(t.body)), nil
+	}
+	return t.open()
+}
 
 func (t *transaction) copyTo(d *dots) error {
 	if t.body != nil {

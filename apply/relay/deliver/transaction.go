@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -66,23 +65,6 @@ func (c *client) transact(t *transaction) error {
 		return err
 	}
 	return c.content(t)
-}
-
-// impossible finds what the server cannot take by its own word.
-func (c *client) impossible(t *transaction) (outcome, bool) {
-	wide := t.utf8 || !ascii(t.from.Local)
-	for _, m := range t.to {
-		wide = wide || !ascii(m.Local)
-	}
-	switch {
-	case c.ext.limit > 0 && t.size > c.ext.limit:
-		return local(refused, "5.3.4", fmt.Sprintf("the message has %d bytes and %s takes %d", t.size, c.host, c.ext.limit)), true
-	case wide && !c.ext.utf8:
-		return local(refused, "5.6.7", "the message has addresses or header fields beyond ASCII, and "+c.host+" does not take them (SMTPUTF8)"), true
-	case t.eightBit && !c.ext.eightBit:
-		return local(refused, "5.6.1", "the message has 8-bit content, and "+c.host+" does not take it (8BITMIME)"), true
-	}
-	return outcome{}, false
 }
 
 // batch sends MAIL, every RCPT and DATA in one write (RFC 2920) and reads the
@@ -179,7 +161,7 @@ func (c *client) mail(t *transaction) {
 	if c.ext.size && t.size > 0 {
 		words = append(words, " SIZE=", strconv.FormatInt(t.size, 10))
 	}
-	if t.eightBit {
+	if t.eightBit && c.ext.eightBit {
 		words = append(words, " BODY=8BITMIME")
 	}
 	if c.ext.utf8 && (t.utf8 || !ascii(t.from.Local) || wideAny(t.to)) {
