@@ -54,17 +54,27 @@ func (a *app) begin() {
 	}
 }
 
-// load reads the configuration and says what is wrong with it.
-func (a *app) load() (*schema.Config, error) {
+// options are what the flags and the environment say about evaluating the
+// configuration.
+func (a *app) options() (lang.Options, error) {
 	vars := map[string]string{}
 	for _, v := range a.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok {
-			return nil, fmt.Errorf("-var %q is not NAME=VALUE", v)
+			return lang.Options{}, fmt.Errorf("-var %q is not NAME=VALUE", v)
 		}
 		vars[name] = value
 	}
-	c, diags := lang.Load(a.dir, lang.Options{Vars: vars, VarFiles: a.files, Env: a.env, Version: version})
+	return lang.Options{Vars: vars, VarFiles: a.files, Env: a.env, Version: version}, nil
+}
+
+// load reads the configuration and says what is wrong with it.
+func (a *app) load() (*schema.Config, error) {
+	o, err := a.options()
+	if err != nil {
+		return nil, err
+	}
+	c, diags := lang.Load(a.dir, o)
 	a.ui.Diagnostics(c.Sources, diags)
 	if diags.HasErrors() {
 		return nil, exit{exitError}

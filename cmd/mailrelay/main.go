@@ -74,7 +74,7 @@ func (a *app) command() *cli.Command {
 		},
 		Commands: []*cli.Command{
 			a.planCommand(), a.applyCommand(), a.showCommand(), a.serveCommand(), a.statusCommand(),
-			a.validateCommand(), a.sandboxCommand(), a.versionCommand(),
+			a.fmtCommand(), a.validateCommand(), a.sandboxCommand(), a.versionCommand(),
 		},
 		Action: func(_ context.Context, c *cli.Command) error {
 			if name := c.Args().First(); name != "" {

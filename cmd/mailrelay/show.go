@@ -59,22 +59,3 @@ func (a *app) versionCommand() *cli.Command {
 		},
 	}
 }
-
-func (a *app) validateCommand() *cli.Command {
-	return &cli.Command{
-		Name: "validate", Usage: "check the configuration, without any network", UsageText: "mailrelay [-chdir=DIR] validate [flags]",
-		Description: "Example:\n\n  mailrelay -chdir=examples/coexistence validate",
-		Flags:       a.configFlags(),
-		Action: func(_ context.Context, c *cli.Command) error {
-			a.begin()
-			if err := noArgs(c); err != nil {
-				return err
-			}
-			if _, err := a.load(); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintln(a.ui.Out, "Success! The configuration is valid.")
-			return err
-		},
-	}
-}
