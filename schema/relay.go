@@ -71,7 +71,6 @@ func relayType() *Type {
 		{Name: "max_hop_count", Kind: Int(1, 1000), Default: cty.NumberIntVal(30), Doc: "More Received fields than this are a loop."},
 	}}
 	noFiles := "Log files are not in this version: the relay writes JSON to stderr, which systemd and containers keep."
-	noHTTP := "HTTP on an address is not in this version: the relay answers on admin.sock in the state directory."
 	log := &Body{Attrs: []Attr{
 		{Name: "directory", Kind: Path(true), Doc: "Where log files are written; JSON goes to stderr if not given.", Later: noFiles},
 		{Name: "formats", Kind: Set(OneOf("json", "ncsa")), Default: cty.SetVal([]cty.Value{cty.StringVal("json")}), Doc: "json, ncsa, or both.", Later: noFiles},
@@ -80,8 +79,8 @@ func relayType() *Type {
 		{Name: "max_files", Kind: Int(1, 100000), Doc: "More files than this are deleted, the oldest first.", Later: noFiles},
 	}}
 	admin := &Body{Attrs: []Attr{
-		{Name: "listen", Kind: Binding(), Doc: "An address for HTTP besides the Unix socket.", Later: noHTTP},
-		{Name: "token", Kind: SecretKind(true), Doc: "The bearer token; needed for any address but loopback.", Later: noHTTP},
+		{Name: "listen", Kind: Binding(), Doc: "An address for HTTP besides the Unix socket."},
+		{Name: "token", Kind: SecretKind(true), Doc: "The bearer token; needed for any address but loopback."},
 	}}
 	return &Type{
 		Name: "relay", Counted: true,
