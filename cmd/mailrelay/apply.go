@@ -28,7 +28,7 @@ func (a *app) applyCommand() *cli.Command {
 		Flags: append(a.configFlags(), a.stateFlag(),
 			&cli.BoolFlag{Name: "auto-approve", Usage: "do not ask", Destination: &o.approve},
 			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit with 2 when something is left to do", Destination: &o.detailed},
-			&cli.DurationFlag{Name: "lock-timeout", Usage: "wait so long for another apply", Destination: &o.lock},
+			&cli.DurationFlag{Name: "lock-timeout", Usage: "wait for `DURATION` if another apply runs", Destination: &o.lock},
 			&cli.IntFlag{Name: "parallelism", Usage: "write `N` zones at a time", Value: 10, Destination: &o.parallel},
 			a.inputFlag(),
 		),

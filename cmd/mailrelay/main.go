@@ -57,11 +57,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer, 
 
 // command is the tree of commands.
 func (a *app) command() *cli.Command {
+	var showVersion bool
 	root := &cli.Command{
 		Name:                      "mailrelay",
 		Usage:                     "declarative configuration for the mail edge",
 		UsageText:                 "mailrelay [-chdir=DIR] COMMAND [flags]",
-		Description:               "Example, from nothing to a running relay:\n\n  mailrelay plan -out=change.plan\n  mailrelay apply change.plan\n  mailrelay serve -state=.mailrelay",
+		Description:               "HCL files describe accepted domains, the DNS records they need, who may relay,\nand where mail goes. plan shows what would change, apply makes it so, serve is the\nSMTP relay that runs from what was applied.\n\nExample:\n\n  mailrelay plan -out=change.plan\n  mailrelay apply change.plan\n  mailrelay serve -state=.mailrelay",
 		Reader:                    a.ui.In,
 		Writer:                    a.ui.Out,
 		ErrWriter:                 a.ui.Err,
@@ -71,28 +72,28 @@ func (a *app) command() *cli.Command {
 		ExitErrHandler:            func(context.Context, *cli.Command, error) {},
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "chdir", Usage: "read the configuration in `DIR`", Destination: &a.dir, Value: "."},
+			&cli.BoolFlag{Name: "version", Usage: "print the version", Local: true, Destination: &showVersion},
 		},
 		Commands: []*cli.Command{
 			a.planCommand(), a.applyCommand(), a.showCommand(), a.serveCommand(), a.statusCommand(),
-			a.fmtCommand(), a.validateCommand(), a.sandboxCommand(), a.versionCommand(),
+			a.fmtCommand(), a.validateCommand(), a.testCommand(), a.sandboxCommand(), a.versionCommand(), a.helpCommand(),
 		},
 		Action: func(_ context.Context, c *cli.Command) error {
 			if name := c.Args().First(); name != "" {
-				known := []string{}
-				for _, sub := range c.Commands {
-					known = append(known, sub.Name)
-				}
-				return unknownCommand(name, known)
+				return unknownCommand(name, names(c))
 			}
-			return cli.ShowRootCommandHelp(c)
+			if showVersion {
+				return a.printVersion()
+			}
+			writeHelp(a.ui.Out, c)
+			return nil
 		},
 	}
 	for _, c := range root.Commands {
 		c.DisableSliceFlagSeparator = true
 		c.OnUsageError = usageError
-		c.HideHelpCommand = true
 	}
 	root.OnUsageError = usageError
-	root.HideHelpCommand = true
+	withHelp(root)
 	return root
 }

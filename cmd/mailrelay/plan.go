@@ -76,7 +76,7 @@ func (a *app) planCommand() *cli.Command {
 
 // inputFlag turns questions off.
 func (a *app) inputFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "input", Usage: "whether questions may be asked", Value: true,
+	return &cli.BoolFlag{Name: "input", Usage: "whether questions may be asked; -input=false never asks", Value: true,
 		Action: func(_ context.Context, _ *cli.Command, v bool) error {
 			a.ui.Input = a.ui.Input && v
 			return nil

@@ -54,8 +54,12 @@ func (a *app) versionCommand() *cli.Command {
 			if err := noArgs(c); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(a.ui.Out, "mailrelay %s\n", version)
-			return err
+			return a.printVersion()
 		},
 	}
+}
+
+func (a *app) printVersion() error {
+	_, err := fmt.Fprintf(a.ui.Out, "mailrelay %s\n", version)
+	return err
 }
