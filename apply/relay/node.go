@@ -21,6 +21,7 @@ type node struct {
 	spool     *spool.Spool
 	runner    *deliver.Runner
 	listeners listeners
+	console   console
 	limits    *limits
 	buffers   *buffers
 	hashing   chan struct{} // a place for each password that may be checked at a time

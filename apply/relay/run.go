@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/mailrelay/mailrelay/apply/relay/admin"
 	"github.com/mailrelay/mailrelay/apply/state"
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
@@ -34,20 +33,6 @@ func Run(ctx context.Context, o Options) error {
 	return err
 }
 
-// startAdmin opens the socket for status. Mail does not depend on it: a relay
-// whose socket cannot be opened runs without.
-func (n *node) startAdmin(socket string) (stop func(), err error) {
-	l, err := admin.Listen(n.ctx, socket)
-	switch {
-	case errors.Is(err, admin.ErrRunning):
-		return nil, err
-	case err != nil:
-		n.o.Log.Warn("there is no admin socket: mailrelay status asks the state instead", "error", err)
-		return func() {}, nil
-	}
-	return admin.Serve(l, n.status), nil
-}
-
 // loop runs editions as the store gives them, until the end.
 func (n *node) loop(ctx context.Context) error {
 	changes, err := n.o.Store.Watch(ctx)
@@ -56,6 +41,7 @@ func (n *node) loop(ctx context.Context) error {
 		changes = nil
 	}
 	if err := n.start(ctx, changes); err != nil {
+		n.console.close()
 		if n.spool != nil {
 			err = errors.Join(err, n.spool.Close())
 		}
@@ -69,6 +55,7 @@ func (n *node) loop(ctx context.Context) error {
 	go func() { ended <- n.runner.Run(running) }()
 	err = n.watch(ctx, changes, ended)
 	n.listeners.close()
+	n.console.close()
 	grace := n.o.Grace
 	if err != nil {
 		grace = time.Second // sessions may hang in the store

@@ -1,8 +1,10 @@
 package relay
 
 import (
+	"bufio"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"github.com/mailrelay/mailrelay/apply/relay/admin"
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/schema"
 )
 
 func TestStop(t *testing.T) {
@@ -161,5 +164,57 @@ func TestAdmin(t *testing.T) {
 	defer res.Body.Close()
 	if body, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || string(body) != "ok\n" {
 		t.Errorf("%s: %q", res.Status, body)
+	}
+}
+
+func TestAdminAddress(t *testing.T) {
+	token := []byte("geheim\n")
+	w := newWorld(t, func(o *Options) {
+		o.Secret = func(schema.Secret) ([]byte, error) { return token, nil }
+	})
+	with := func(admin string) string {
+		return strings.Replace(block(connector("one", relaying)), `"relay.contoso.com"`, `"relay.contoso.com"
+  admin {
+    `+admin+`
+  }`, 1)
+	}
+	w.runsFrom(with(`listen = "192.0.2.9:8025"
+    token  = secret_env("TOKEN")`))
+	get := func(bearer string) int {
+		t.Helper()
+		c := w.dial("192.0.2.9:8025", "10.1.2.3")
+		defer c.Close()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://relay/status", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", bearer)
+		if err := req.Write(c); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(c), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return res.StatusCode
+	}
+	for bearer, want := range map[string]int{"": 401, "Bearer ": 401, "Bearer falsch": 401, "Bearer geheim": 200} {
+		if got := get(bearer); got != want {
+			t.Errorf("%q: %d, want %d", bearer, got, want)
+		}
+	}
+	token = []byte("neu")
+	w.runs(w.config(with(`listen = "192.0.2.9:8025"
+    token  = secret_env("OTHER")`)))
+	for bearer, want := range map[string]int{"Bearer geheim": 401, "Bearer neu": 200} {
+		if got := get(bearer); got != want {
+			t.Errorf("after the change, %q: %d, want %d", bearer, got, want)
+		}
+	}
+	w.runs(w.config(block(connector("one", relaying))))
+	if c, err := net.Dial("tcp4", w.ports["192.0.2.9:8025"]); err == nil {
+		c.Close()
+		t.Error("the address still answers")
 	}
 }

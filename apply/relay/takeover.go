@@ -32,18 +32,25 @@ func (n *node) takeOver(r *revision.Revision) error {
 	if err == nil && n.spool == nil {
 		err = n.openSpool(e)
 	}
+	var use, drop func()
 	if err == nil {
-		// What a listener accepts before the edition is stored waits for it: accept
-		// begins when the node is locked no more.
+		if use, drop, err = n.openConsole(n.ctx, e.relay.Admin); err != nil {
+			err = fmt.Errorf("%s: %w", e.relay.Addr(), err)
+		}
+	}
+	if err == nil {
+		// A listener accepts as soon as it is open, so the edition comes first.
 		previous := n.current.Swap(e)
 		if err = n.listeners.change(n.ctx, places(e.bindings)); err != nil {
 			n.current.Store(previous)
+			drop()
 		}
 	}
 	if err != nil {
 		e.retire()
 		return err
 	}
+	use()
 	n.runner.Use(e.policy, e.relay)
 	if old != nil {
 		old.retire()

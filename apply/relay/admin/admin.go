@@ -1,5 +1,6 @@
-// Package admin is the HTTP side of a relay, on a Unix socket that only its owner
-// can open.
+// Package admin is the HTTP side of a relay: on a Unix socket that only its owner
+// can open, and, where the configuration says so, on an address, whose clients
+// bear a token (Authorization: Bearer TOKEN) if there is one.
 //
 //	GET /status    what the node says of itself: state.Node, JSON
 //	GET /healthz   "ok"; 503 and the reason while the node runs no revision or has
@@ -8,6 +9,7 @@ package admin
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/mailrelay/mailrelay/apply/state"
@@ -51,8 +54,9 @@ func Listen(ctx context.Context, socket string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers on l until stop is called, which closes l.
-func Serve(l net.Listener, status func() state.Node) (stop func()) {
+// Serve answers on l until stop is called, which closes l. token gives the token
+// that a request must bear, at each request; nil, or an empty one, is none.
+func Serve(l net.Listener, status func() state.Node, token func() []byte) (stop func()) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -70,7 +74,7 @@ func Serve(l net.Listener, status func() state.Node) (stop func()) {
 			_, _ = io.WriteString(w, "ok\n")
 		}
 	})
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	s := &http.Server{Handler: guard(mux, token), ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -80,6 +84,23 @@ func Serve(l net.Listener, status func() state.Node) (stop func()) {
 		_ = s.Close()
 		<-done
 	}
+}
+
+// guard lets requests pass that bear the token.
+func guard(next http.Handler, token func() []byte) http.Handler {
+	if token == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		want := token()
+		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if len(want) > 0 && subtle.ConstantTimeCompare([]byte(given), want) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "send the token of the relay's admin block: Authorization: Bearer TOKEN", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Status asks the relay that listens on socket.
