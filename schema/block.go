@@ -146,6 +146,7 @@ type Config struct {
 	Moved   []Moved              // in the order of their declaration
 	Sources map[string]*hcl.File // for snippets in diagnostics; nil if read back from a revision
 	index   map[Addr]Block
+	zones   map[string][]*Zone // by name
 }
 
 // Moved says that an object has another address than before. Without a key it is
@@ -154,10 +155,13 @@ type Moved struct{ From, To Addr }
 
 // NewConfig makes a Config of blocks. It does not validate.
 func NewConfig(blocks []Block, sources map[string]*hcl.File) *Config {
-	c := &Config{Blocks: blocks, Sources: sources, index: make(map[Addr]Block, len(blocks))}
+	c := &Config{Blocks: blocks, Sources: sources, index: make(map[Addr]Block, len(blocks)), zones: map[string][]*Zone{}}
 	slices.SortFunc(c.Blocks, func(a, b Block) int { return a.Addr().Compare(b.Addr()) })
 	for _, b := range blocks {
 		c.index[b.Addr()] = b
+		if z, ok := b.(*Zone); ok {
+			c.zones[z.Name] = append(c.zones[z.Name], z)
+		}
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -14,6 +15,15 @@ type Stage struct {
 	Hold     time.Duration // for at least so long
 	Requires []Addr        // what must be met before it is entered
 	Values   cty.Value     // an object
+}
+
+// Order is everything that s names to be ordered behind it: After and Requires.
+func (s *Stage) Order() []Addr {
+	out := slices.Clone(s.Requires)
+	if !s.After.IsZero() {
+		out = append(out, s.After)
+	}
+	return out
 }
 
 // OrderKind is a reference that orders and carries no value: it is read from the

@@ -20,6 +20,7 @@ func Validate(c *Config) []Problem {
 	v.receiveConnectors()
 	v.overlaps()
 	v.sendConnectors()
+	v.stages()
 	v.problems = append(v.problems, validateServices(c)...)
 	slices.SortStableFunc(v.problems, func(a, b Problem) int { return a.Addr.Compare(b.Addr) })
 	return v.problems

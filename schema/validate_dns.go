@@ -86,7 +86,11 @@ func (v *validation) shared(key rrset, records []*Record) {
 				if !first.Exclusive {
 					owner = r
 				}
-				v.report(r, "", "Records contradict each other", "%s and %s both write %s %s, and %s is exclusive: the RRset holds its values and no others. Put all values into one record, or write exclusive = false in both.", first.Addr(), r.Addr(), key.name, key.typ, owner.Addr())
+				todo := "Put all values into one record, or write exclusive = false in both."
+				if name := exceptName(first, r); name != "" {
+					todo = fmt.Sprintf("Write except = [%q] in the service, or take the other away.", name)
+				}
+				v.report(r, "", "Records contradict each other", "%s and %s both write %s %s, and %s is exclusive: the RRset holds its values and no others. %s", first.Addr(), r.Addr(), key.name, key.typ, owner.Addr(), todo)
 				break
 			}
 			if first.TTL != nil && r.TTL != nil && *first.TTL != *r.TTL {
