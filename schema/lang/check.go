@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -106,11 +107,13 @@ func (s *scope) mismatch(a attribute, v cty.Value, err error) {
 // whole is the first attribute of the block of which v is the view, and empty if
 // it is none.
 func (s *scope) whole(v cty.Value) string {
-	name, many := s.views.typeNamed(v.Type())
-	if name == "" || many || v.IsNull() {
+	a, ok := s.views.blockOf(v)
+	if !ok {
 		return ""
 	}
-	return schema.TypeNamed(s.views.types, name).Body.Attrs[0].Name
+	t := schema.TypeNamed(s.views.types, a.Type)
+	i := slices.IndexFunc(t.Body.Attrs, func(a schema.Attr) bool { return readable(t, a) })
+	return t.Body.Attrs[i].Name
 }
 
 // canonString is the canonical form of a string of kind k.

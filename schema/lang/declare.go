@@ -15,19 +15,23 @@ import (
 // "var.devices", "local.tenant", "relay.edge".
 type declared map[string]*node
 
-// node is one declaration: a variable, a local value, or a block with all its
-// instances. Exactly one of variable, local and block is set.
+// node is one declaration: a variable, a local value, a block with all its
+// instances, or a check. At most one of variable, local and block is set; a check
+// has none of them.
 type node struct {
 	name     string
 	decl     hcl.Range
 	variable *variable
 	local    *hclsyntax.Attribute
 	block    *block
+	rules    []rule // of a check, or the validation of a variable
 
-	needs []*node                       // what it refers to, each once
-	bad   map[*hclsyntax.Attribute]bool // attributes whose references lead nowhere
-	used  bool                          // something refers to it
-	ring  bool                          // it is part of a cycle
+	needs  []*node                            // what it refers to, each once
+	bad    map[*hclsyntax.Attribute]bool      // attributes whose references lead nowhere
+	points map[*hclsyntax.Attribute][]pointer // what attributes that order point at
+	used   bool                               // something refers to it
+	ring   bool                               // it is part of a cycle
+	broken bool                               // an instance of it could not be made
 }
 
 // block is one block of the language, before its evaluation.
@@ -61,12 +65,16 @@ func (d declared) block(b *hclsyntax.Block, types []*schema.Type) hcl.Diagnostic
 		return d.variable(b)
 	case "locals":
 		return d.locals(b)
+	case "check":
+		return d.check(b)
+	case "moved":
+		return nil // read once everything else is known
 	}
 	t := schema.TypeNamed(types, b.Type)
 	if t == nil {
 		return hcl.Diagnostics{unknownBlock(b, types)}
 	}
-	name, diags := blockName(b, t.Nameless)
+	name, diags := blockName(b, t)
 	if diags.HasErrors() {
 		return diags
 	}
@@ -114,37 +122,6 @@ func (d declared) locals(b *hclsyntax.Block) hcl.Diagnostics {
 			fmt.Sprintf("Blocks do not stand inside locals. To name an object, write %s = { … }.", inner.Type)))
 	}
 	return diags
-}
-
-// blockName is the label of a block, which must be there exactly once unless the
-// block is nameless.
-func blockName(b *hclsyntax.Block, nameless bool) (string, hcl.Diagnostics) {
-	switch {
-	case nameless && len(b.Labels) > 0:
-		return "", hcl.Diagnostics{failure(b.LabelRanges[0], fmt.Sprintf("Extraneous label for %s", b.Type), fmt.Sprintf("A %s block has no name: write %s { … }.", b.Type, b.Type))}
-	case nameless:
-		return "", nil
-	case len(b.Labels) == 0:
-		return "", hcl.Diagnostics{failure(b.DefRange(), fmt.Sprintf("Missing name for %s", b.Type), fmt.Sprintf("A %s needs a name, by which others refer to it: write %s \"NAME\" { … }.", b.Type, b.Type))}
-	case len(b.Labels) > 1:
-		return "", hcl.Diagnostics{failure(b.LabelRanges[1], fmt.Sprintf("Extraneous label for %s", b.Type), fmt.Sprintf("A %s has one name: write %s %q { … }.", b.Type, b.Type, b.Labels[0]))}
-	}
-	if _, err := schema.ParseAddr(b.Type + "." + b.Labels[0]); err != nil || !hclsyntax.ValidIdentifier(b.Labels[0]) {
-		return "", hcl.Diagnostics{failure(b.LabelRanges[0], "Invalid name", "A name begins with a letter or an underscore, and holds letters, digits, underscores and hyphens.")}
-	}
-	return b.Labels[0], nil
-}
-
-func unknownBlock(b *hclsyntax.Block, types []*schema.Type) *hcl.Diagnostic {
-	if text := later(b.Type); text != "" {
-		return failure(b.DefRange(), fmt.Sprintf("%s is not in this version", b.Type), text)
-	}
-	names := []string{"variable", "locals"}
-	for _, t := range types {
-		names = append(names, t.Name)
-	}
-	near := schema.DidYouMean(b.Type, append(slices.Clone(names), laterNames()...))
-	return failure(b.TypeRange, "Unsupported block type", fmt.Sprintf("Blocks of type %q are not expected here%s", b.Type, orList(near, names)))
 }
 
 // inOrder gives attributes in the order in which they were written.

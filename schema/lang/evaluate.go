@@ -17,6 +17,7 @@ type evaluator struct {
 	functions map[string]function.Function
 	values    map[*node]cty.Value // DynamicVal where something is wrong, which was reported
 	blocks    []schema.Block
+	pointed   []pointed // by attributes that order
 }
 
 func newEvaluator(types []*schema.Type, g *graph, f map[string]function.Function) *evaluator {
@@ -30,7 +31,11 @@ func (ev *evaluator) node(n *node) hcl.Diagnostics {
 		return nil
 	case n.variable != nil:
 		ev.values[n] = n.variable.value
-		return nil
+		diags := ev.validate(n)
+		if diags.HasErrors() {
+			ev.values[n] = cty.DynamicVal
+		}
+		return diags
 	case n.local != nil:
 		if n.bad[n.local] {
 			return nil
@@ -40,6 +45,8 @@ func (ev *evaluator) node(n *node) hcl.Diagnostics {
 			ev.values[n] = v
 		}
 		return diags
+	case n.block == nil:
+		return ev.check(n)
 	}
 	v, diags := ev.block(n)
 	if !diags.HasErrors() && n.used {
@@ -50,13 +57,24 @@ func (ev *evaluator) node(n *node) hcl.Diagnostics {
 
 // context holds what n refers to and nothing else.
 func (ev *evaluator) context(n *node) *hcl.EvalContext {
-	roots := map[string]map[string]cty.Value{}
+	roots, kinds := map[string]map[string]cty.Value{}, map[string]map[string]cty.Value{}
+	put := func(in map[string]map[string]cty.Value, at, name string, v cty.Value) {
+		if in[at] == nil {
+			in[at] = map[string]cty.Value{}
+		}
+		in[at][name] = v
+	}
 	for _, m := range n.needs {
 		root, name, _ := strings.Cut(m.name, ".")
-		if roots[root] == nil {
-			roots[root] = map[string]cty.Value{}
+		if kind, rest, ok := strings.Cut(name, "."); ok { // service.microsoft365.contoso
+			put(kinds, root+"."+kind, rest, ev.values[m])
+			continue
 		}
-		roots[root][name] = ev.values[m]
+		put(roots, root, name, ev.values[m])
+	}
+	for at, values := range kinds {
+		root, kind, _ := strings.Cut(at, ".")
+		put(roots, root, kind, cty.ObjectVal(values))
 	}
 	ctx := &hcl.EvalContext{Functions: ev.functions, Variables: make(map[string]cty.Value, len(roots))}
 	for root, values := range roots {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -18,8 +19,12 @@ func value(expr hclsyntax.Expression, ctx *hcl.EvalContext) (cty.Value, hcl.Diag
 	v, diags := expr.Value(ctx)
 	for _, d := range diags {
 		t, ok := d.Expression.(*hclsyntax.ScopeTraversalExpr)
-		if ok && (d.Summary == "Invalid index" || d.Summary == "Unsupported attribute") {
+		switch {
+		case !ok:
+		case d.Summary == "Invalid index", d.Summary == "Unsupported attribute":
 			explain(d, t.Traversal, ctx)
+		case d.Summary == "Attempt to get attribute from null value":
+			explainNull(d, t.Traversal, ctx)
 		}
 	}
 	return v, diags
@@ -36,6 +41,25 @@ func explain(d *hcl.Diagnostic, t hcl.Traversal, ctx *hcl.EvalContext) {
 			d.Detail = fmt.Sprintf("Nothing is called %q here%s", name, orList(schema.DidYouMean(name, keys), keys))
 			d.Expression, d.EvalContext = nil, nil
 		}
+		return
+	}
+}
+
+// explainNull says what is null.
+func explainNull(d *hcl.Diagnostic, t hcl.Traversal, ctx *hcl.EvalContext) {
+	for i := 2; i < len(t); i++ {
+		at, diags := t[:i].TraverseAbs(ctx)
+		if diags.HasErrors() || !at.IsNull() {
+			continue
+		}
+		var names []string
+		for j := 1; j < i; j++ {
+			name, _ := attrStep(t, j)
+			names = append(names, name)
+		}
+		what := t.RootName() + "." + strings.Join(names, ".")
+		d.Detail = fmt.Sprintf("%s is null, because it was given no value, so nothing can be read of it. Give it one, or write what is to stand here without it: try(…, …).", what)
+		d.Expression, d.EvalContext = nil, nil
 		return
 	}
 }

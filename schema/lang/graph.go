@@ -32,12 +32,18 @@ func (n *node) attributes() []*hclsyntax.Attribute {
 	case n.block != nil:
 		return n.block.body.attributes(nil)
 	}
-	return nil
+	var out []*hclsyntax.Attribute
+	for _, r := range n.rules {
+		out = append(out, r.condition, r.message)
+	}
+	return out
 }
 
 func (b *body) attributes(out []*hclsyntax.Attribute) []*hclsyntax.Attribute {
-	for _, a := range b.attrs {
-		out = append(out, a.src)
+	for _, a := range slices.Concat(b.attrs, b.free) {
+		if !orders(a.desc.Kind) {
+			out = append(out, a.src)
+		}
 	}
 	for _, n := range b.nested {
 		out = n.body.attributes(out)

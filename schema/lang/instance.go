@@ -14,13 +14,44 @@ import (
 const maxFaulty = 5
 
 // block evaluates the instances of a block. The value is what references to it
-// evaluate to: the view of the one, or a map of views by key.
+// evaluate to: the view of the one, or all views by key.
 func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 	b := n.block
 	ctx := ev.context(n)
 	if b.forEach == nil {
 		return ev.instance(n, ctx, "")
 	}
+	items, diags := ev.items(n, ctx)
+	if n.broken {
+		return cty.DynamicVal, diags
+	}
+	result := map[string]cty.Value{}
+	faulty := 0
+	for it := items.ElementIterator(); it.Next() && faulty < maxFaulty; {
+		key, value := it.Element()
+		if d := badKey(key, b); d != nil {
+			n.broken = true
+			return cty.DynamicVal, append(diags, d)
+		}
+		inner := ctx.NewChild()
+		inner.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
+		v, more := ev.instance(n, inner, key.AsString())
+		if more.HasErrors() {
+			faulty++
+			diags = diags.Extend(unsaid(diags, more))
+		}
+		result[key.AsString()] = v
+	}
+	if n.broken || !n.used {
+		return cty.DynamicVal, diags
+	}
+	return ev.views.instances(b.typ, result), diags
+}
+
+// items is the value of for_each. If nothing can be made of it, n is broken.
+func (ev *evaluator) items(n *node, ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	b := n.block
+	n.broken = true
 	if n.bad[b.forEach] {
 		return cty.DynamicVal, nil
 	}
@@ -31,60 +62,41 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 	if d := forEachable(items, b); d != nil {
 		return cty.DynamicVal, hcl.Diagnostics{d}
 	}
-	if !items.IsWhollyKnown() {
-		return cty.DynamicVal, nil
-	}
-	result := map[string]cty.Value{}
-	faulty, whole := 0, true
-	for it := items.ElementIterator(); it.Next() && faulty < maxFaulty; {
-		key, value := it.Element()
-		if d := badKey(key, b); d != nil {
-			return cty.DynamicVal, append(diags, d)
-		}
-		inner := ctx.NewChild()
-		inner.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
-		v, more := ev.instance(n, inner, key.AsString())
-		if more.HasErrors() {
-			faulty++
-			diags = diags.Extend(unsaid(diags, more))
-		}
-		if v.IsKnown() {
-			result[key.AsString()] = v
-		} else {
-			whole = false
-		}
-	}
-	switch {
-	case !whole || !n.used:
-		return cty.DynamicVal, diags
-	case len(result) == 0:
-		return cty.MapValEmpty(ev.views.of[b.typ.Name]), diags
-	}
-	return cty.MapVal(result), diags
+	n.broken = !items.IsWhollyKnown()
+	return items, diags
 }
 
 // instance evaluates one instance of n and keeps the block. The value is unknown
-// if the block could not be made, or if nothing refers to it.
+// if the block could not be made, which breaks n, or if nothing refers to it.
 func (ev *evaluator) instance(n *node, ctx *hcl.EvalContext, key string) (cty.Value, hcl.Diagnostics) {
 	b := n.block
-	s := &scope{ctx: ctx, views: ev.views, graph: ev.graph, bad: n.bad, each: b.forEach != nil}
+	s := &scope{ctx: ctx, views: ev.views, graph: ev.graph, node: n}
 	value := s.object(b.body)
+	var free map[string]cty.Value
+	if open := b.typ.Body.Open; open != "" {
+		attrs := value.AsValueMap()
+		attrs[open], free = s.free(b.body)
+		value = cty.ObjectVal(attrs)
+	}
 	if !b.valid || s.failed {
+		n.broken = true
 		s.check()
 		return cty.DynamicVal, s.diags
 	}
 	made, err := b.typ.New(schema.Addr{Type: b.typ.Name, Name: b.label, Key: key}, value, n.decl)
 	if err != nil {
+		n.broken = true
 		if s.check(); !s.diags.HasErrors() {
 			s.diags = append(s.diags, failure(n.decl, "Invalid block", sentence(err.Error())))
 		}
 		return cty.DynamicVal, s.diags
 	}
 	ev.blocks = append(ev.blocks, made)
+	ev.pointed = append(ev.pointed, s.pointed...)
 	if !n.used {
 		return cty.DynamicVal, s.diags
 	}
-	return ev.views.add(b.typ, made), s.diags
+	return ev.views.add(b.typ, made, free), s.diags
 }
 
 // forEachable reports a value that for_each does not take.

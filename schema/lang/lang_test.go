@@ -140,5 +140,8 @@ func values(t *testing.T, fsys fs.FS, o lang.Options) string {
 			t.Fatal(err)
 		}
 	}
+	for _, m := range c.Moved {
+		out.WriteString("moved " + m.From.String() + " -> " + m.To.String() + "\n")
+	}
 	return out.String()
 }

@@ -19,7 +19,7 @@ func (s *scope) reference(to schema.RefKind, v cty.Value, expr hclsyntax.Express
 	if v.IsNull() {
 		return cty.NullVal(cty.String), true
 	}
-	if name, many := s.views.typeNamed(v.Type()); name == to.To && !many {
+	if a, ok := s.views.blockOf(v); ok && a.Type == to.To {
 		return v.GetAttr("address"), true
 	}
 	s.report(expr, "Invalid reference", s.noReference(to, v, expr))
@@ -38,7 +38,7 @@ func (s *scope) references(k schema.Kind, to schema.RefKind, v cty.Value, expr h
 	case ty.IsTupleType(), ty.IsListType(), ty.IsSetType():
 	default:
 		detail := s.noReference(to, v, expr)
-		if name, many := s.views.typeNamed(ty); name == to.To && !many {
+		if name, many := s.views.typeNamed(v); name == to.To && !many {
 			detail = fmt.Sprintf("A set of references is wanted here: write [%s] in brackets.", address(v))
 		} else if name == to.To {
 			detail = "This is all instances of a block with for_each, by key, and a set is wanted here: write values(…) around it."
@@ -80,7 +80,7 @@ func (s *scope) references(k schema.Kind, to schema.RefKind, v cty.Value, expr h
 // noReference says what v, the value of expr, is instead of a reference, and what
 // to write.
 func (s *scope) noReference(to schema.RefKind, v cty.Value, expr hclsyntax.Expression) string {
-	name, many := s.views.typeNamed(v.Type())
+	name, many := s.views.typeNamed(v)
 	switch {
 	case name == to.To && many:
 		return fmt.Sprintf("%s has for_each, so there are several. Choose one by its key%s", written(expr, to.To+".NAME"), keyed(v, written(expr, to.To+".NAME")))

@@ -15,6 +15,7 @@ import (
 type body struct {
 	desc   *schema.Body
 	attrs  []attribute // those that were written, in the order of the description
+	free   []attribute // of an open body, in the order in which they were written
 	nested []nested
 }
 
@@ -38,8 +39,14 @@ func match(desc *schema.Body, b *hclsyntax.Body, what string, reserved ...string
 	out := &body{desc: desc}
 	var diags hcl.Diagnostics
 	for _, a := range inOrder(b.Attributes) {
-		if _, ok := desc.Attr(a.Name); !ok && !slices.Contains(reserved, a.Name) {
+		_, known := desc.Attr(a.Name)
+		switch {
+		case slices.Contains(reserved, a.Name), known && a.Name != desc.Open:
+		case desc.Open == "" || slices.ContainsFunc(desc.Blocks, func(n schema.Nested) bool { return n.Name == a.Name }):
 			diags = append(diags, unknownAttr(desc, a, what, reserved))
+		default:
+			out.free = append(out.free, attribute{schema.Attr{Name: a.Name, Kind: schema.Anything()}, a})
+			diags = append(diags, freeName(desc, a, what)...)
 		}
 	}
 	for _, inner := range b.Blocks {
@@ -53,6 +60,7 @@ func match(desc *schema.Body, b *hclsyntax.Body, what string, reserved ...string
 	for _, a := range desc.Attrs {
 		src := b.Attributes[a.Name]
 		switch {
+		case a.Name == desc.Open: // which collects, and a free attribute may be called so
 		case src == nil && a.Required && !meant(misspelt, a.Name):
 			diags = append(diags, failure(b.MissingItemRange(), "Missing required argument",
 				fmt.Sprintf("The argument %q is required in %s. Write %s = …, which takes %s.", a.Name, what, a.Name, a.Kind.What())))
@@ -111,7 +119,7 @@ func matchNested(desc *schema.Body, b *hclsyntax.Block, what string, before []ne
 // labelOf is the label of b in canonical form.
 func labelOf(desc schema.Nested, b *hclsyntax.Block) (string, *hcl.Diagnostic) {
 	if len(b.Labels) != 1 {
-		return "", failure(b.DefRange(), fmt.Sprintf("Wrong labels for %s", b.Type), fmt.Sprintf("A %s block has one label, %s: write %s \"…\" { … }.", b.Type, desc.Label.What(), b.Type))
+		return "", failure(b.DefRange(), fmt.Sprintf("Wrong labels for %s", b.Type), fmt.Sprintf("It has one label, %s: write %s \"…\" { … }.", desc.Label.What(), b.Type))
 	}
 	label, err := canonString(desc.Label, b.Labels[0])
 	if err != nil {
@@ -178,7 +186,7 @@ func unknownNested(desc *schema.Body, b *hclsyntax.Block, what string) *hcl.Diag
 		return failure(b.TypeRange, "Unsupported block type", fmt.Sprintf("%s is an argument here, not a block: write %s = …", b.Type, b.Type))
 	}
 	if b.Type == "allow" {
-		return failure(b.DefRange(), "allow is not in this version", later("allow"))
+		return failure(b.DefRange(), "Unsupported block type", fmt.Sprintf("allow does not stand in %s, but in the block around it, which has an address that the finding is about. Move it there.", what))
 	}
 	var names []string
 	for _, n := range desc.Blocks {

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	goversion "github.com/hashicorp/go-version"
@@ -17,7 +18,7 @@ func problems(blocks []schema.Block, g *graph) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, p := range schema.Validate(schema.NewConfig(closed(blocks), nil)) {
 		d := failure(g.place(p.Addr, p.Attr), p.Summary, p.Detail)
-		if p.Addr.Key != "" {
+		if p.Addr.Key != "" || p.Addr.Part != "" {
 			d.Detail = fmt.Sprintf("In %s: %s", p.Addr, p.Detail)
 		}
 		diags = append(diags, d)
@@ -30,13 +31,19 @@ func closed(blocks []schema.Block) []schema.Block {
 	for {
 		have := make(map[schema.Addr]bool, len(blocks))
 		for _, b := range blocks {
-			have[b.Addr()] = true
+			a := b.Addr()
+			have[a] = true
+			a.Key = "" // all instances
+			have[a] = true
 		}
 		var out []schema.Block
 		for _, b := range blocks {
 			whole := true
 			for _, ref := range b.Refs() {
 				whole = whole && have[ref]
+			}
+			if s, ok := b.(*schema.Stage); ok {
+				whole = whole && !slices.ContainsFunc(s.Order(), func(a schema.Addr) bool { return !have[a] })
 			}
 			if whole {
 				out = append(out, b)

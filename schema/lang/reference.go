@@ -17,29 +17,40 @@ import (
 func (g *graph) resolve(types []*schema.Type) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, n := range g.sorted {
-		n.bad = map[*hclsyntax.Attribute]bool{}
-		each := n.block != nil && n.block.forEach != nil
-		if each {
-			diags = append(diags, g.refer(n, n.block.forEach, false, types)...)
-		}
-		for _, a := range n.attributes() {
-			diags = append(diags, g.refer(n, a, each, types)...)
-		}
-		slices.SortFunc(n.needs, func(a, b *node) int { return strings.Compare(a.name, b.name) })
+		diags = append(diags, g.connect(n, types)...)
 	}
 	return diags
 }
 
-// refer adds what the attribute a refers to; each says whether each.key may
-// stand there.
-func (g *graph) refer(n *node, a *hclsyntax.Attribute, each bool, types []*schema.Type) hcl.Diagnostics {
+// connect finds what n refers to.
+func (g *graph) connect(n *node, types []*schema.Type) hcl.Diagnostics {
 	var diags hcl.Diagnostics
-	for _, t := range a.Expr.Variables() {
+	n.bad, n.points = map[*hclsyntax.Attribute]bool{}, map[*hclsyntax.Attribute][]pointer{}
+	each := n.block != nil && n.block.forEach != nil
+	if each {
+		diags = append(diags, g.refer(n, n.block.forEach, n.block.forEach.Expr, false, types)...)
+	}
+	for _, a := range n.attributes() {
+		diags = append(diags, g.refer(n, a, a.Expr, each, types)...)
+	}
+	if n.block != nil {
+		diags = append(diags, g.pointers(n, types)...)
+	}
+	slices.SortFunc(n.needs, func(a, b *node) int { return strings.Compare(a.name, b.name) })
+	return diags
+}
+
+// refer adds what expr, which is the attribute a or a part of it, refers to; each
+// says whether each.key may stand there.
+func (g *graph) refer(n *node, a *hclsyntax.Attribute, expr hclsyntax.Expression, each bool, types []*schema.Type) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, t := range expr.Variables() {
 		target, d := g.target(t, each, types)
 		switch {
 		case d != nil:
 			diags = append(diags, d)
 			n.bad[a] = true
+		case target == n && n.variable != nil: // its validation looks at it
 		case target != nil:
 			target.used = true
 			if !slices.Contains(n.needs, target) {
@@ -52,24 +63,50 @@ func (g *graph) refer(n *node, a *hclsyntax.Attribute, each bool, types []*schem
 
 // target is the node that t leads to; nil for each.key and each.value.
 func (g *graph) target(t hcl.Traversal, each bool, types []*schema.Type) (*node, *hcl.Diagnostic) {
-	root := t.RootName()
-	step, named := attrStep(t, 1)
-	switch {
-	case root == "each":
+	if t.RootName() == "each" {
+		step, _ := attrStep(t, 1)
 		return nil, eachRef(t, step, each)
-	case root != "var" && root != "local" && schema.TypeNamed(types, root) == nil:
+	}
+	n, d := g.named(t, types)
+	if d == nil && n.block != nil {
+		d = checkSteps(n, t)
+	}
+	return n, d
+}
+
+// steps is how many steps of a reference are the name of a block of type t; nil
+// is the type of variables and locals.
+func steps(t *schema.Type) int {
+	if t != nil && t.Kinds != nil {
+		return 3
+	}
+	return 2
+}
+
+// named is the node whose name t begins with.
+func (g *graph) named(t hcl.Traversal, types []*schema.Type) (*node, *hcl.Diagnostic) {
+	root := t.RootName()
+	typ := schema.TypeNamed(types, root)
+	switch {
+	case root != "var" && root != "local" && typ == nil:
 		return nil, g.unknownRoot(t, types)
 	case root == "mailrelay":
 		return nil, failure(t.SourceRange(), "Invalid reference", "The mailrelay block cannot be referred to. Put a value that is needed twice into locals.")
-	case !named:
-		return nil, failure(t.SourceRange(), "Invalid reference", fmt.Sprintf("The name is missing: write %s.NAME%s", root, orList("", g.names(root))))
 	}
-	n := g.nodes[root+"."+step]
+	var names []string
+	for i := 1; i < steps(typ); i++ {
+		step, ok := attrStep(t, i)
+		if !ok {
+			return nil, failure(t.SourceRange(), "Invalid reference", fmt.Sprintf("The name is missing: write %s.NAME%s", strings.Join(append([]string{root}, names...), "."), orList("", g.names(root))))
+		}
+		if names = append(names, step); i == 1 && typ != nil && typ.Kinds != nil && !slices.Contains(typ.Kinds, step) {
+			return nil, g.noKind(t, typ, step)
+		}
+	}
+	name := strings.Join(names, ".")
+	n := g.nodes[root+"."+name]
 	if n == nil {
-		return nil, g.dangling(t, root, step)
-	}
-	if n.block != nil {
-		return n, checkSteps(n, t)
+		return nil, g.dangling(t, root, name)
 	}
 	return n, nil
 }
@@ -84,9 +121,19 @@ func eachRef(t hcl.Traversal, step string, each bool) *hcl.Diagnostic {
 	return nil
 }
 
+// noKind is a reference in which the kind of the block is unknown, or missing.
+func (g *graph) noKind(t hcl.Traversal, typ *schema.Type, step string) *hcl.Diagnostic {
+	for _, kind := range typ.Kinds {
+		if n := g.nodes[typ.Name+"."+kind+"."+step]; n != nil {
+			return failure(t.SourceRange(), "Invalid reference", fmt.Sprintf("The kind stands before the name: write %s.", n.name))
+		}
+	}
+	return failure(t.SourceRange(), "Invalid reference", fmt.Sprintf("There is no %s of the kind %q%s", typ.Name, step, orList(schema.DidYouMean(step, typ.Kinds), typ.Kinds)))
+}
+
 // checkSteps looks at what follows the name of a block in a traversal.
 func checkSteps(n *node, t hcl.Traversal) *hcl.Diagnostic {
-	i := 2
+	i := steps(n.block.typ)
 	if len(t) > i {
 		if _, index := t[i].(hcl.TraverseIndex); index {
 			if n.block.forEach == nil {
@@ -104,13 +151,20 @@ func checkSteps(n *node, t hcl.Traversal) *hcl.Diagnostic {
 	desc := n.block.typ.Body
 	known := []string{"address"}
 	for _, a := range desc.Attrs {
-		if a.Name == name && a.Later != "" {
+		switch {
+		case a.Name == name && a.Later != "":
 			return failure(t.SourceRange(), fmt.Sprintf("%s is not in this version", name), a.Later)
+		case a.Name == name && orders(a.Kind):
+			return failure(t.SourceRange(), "Unsupported attribute", fmt.Sprintf("%s of a %s orders and carries no value, so it cannot be read. Refer to the block that it names.", name, n.block.typ.Name))
+		case a.Name != desc.Open:
+			known = append(known, a.Name)
 		}
-		known = append(known, a.Name)
 	}
 	for _, b := range desc.Blocks {
 		known = append(known, b.Name)
+	}
+	for _, free := range n.block.body.free {
+		known = append(known, free.desc.Name)
 	}
 	if slices.Contains(known, name) {
 		return nil
@@ -142,16 +196,13 @@ func declaration(root, name string) string {
 	case "local":
 		return fmt.Sprintf("locals { %s = … }", name)
 	}
-	return fmt.Sprintf("%s %q { … }", root, name)
+	return fmt.Sprintf("%s \"%s\" { … }", root, strings.ReplaceAll(name, ".", `" "`))
 }
 
 // unknownRoot is a word that is none of the roots of references. Text without
 // quotes is the usual mistake.
 func (g *graph) unknownRoot(t hcl.Traversal, types []*schema.Type) *hcl.Diagnostic {
 	root := t.RootName()
-	if text := later(root); text != "" {
-		return failure(t.SourceRange(), fmt.Sprintf("%s is not in this version", root), text)
-	}
 	if len(t) == 1 {
 		return failure(t.SourceRange(), "Invalid reference", fmt.Sprintf("%s stands here without quotes, so it is read as a reference, and a reference has a type and a name, like var.%s. If the text itself is meant, write %q.", root, root, root))
 	}

@@ -10,14 +10,14 @@ import (
 
 // scope is the evaluation of one instance of a block.
 type scope struct {
-	ctx    *hcl.EvalContext
-	views  *views
-	graph  *graph
-	bad    map[*hclsyntax.Attribute]bool
-	each   bool // the block has for_each
-	found  []evaluated
-	failed bool // the block cannot be made
-	diags  hcl.Diagnostics
+	ctx     *hcl.EvalContext
+	views   *views
+	graph   *graph
+	node    *node
+	found   []evaluated
+	pointed []pointed
+	failed  bool // the block cannot be made
+	diags   hcl.Diagnostics
 }
 
 // evaluated is an attribute with its value, which has the type of its Kind but
@@ -79,16 +79,24 @@ func variantObject(n nested, v cty.Value) cty.Value {
 // attr evaluates a and converts it. It is false where that failed, with a
 // diagnostic unless the mistake is elsewhere and was reported there.
 func (s *scope) attr(a attribute) (cty.Value, bool) {
-	if s.bad[a.src] {
+	if s.node.bad[a.src] {
 		return cty.NilVal, false
 	}
-	v, diags := value(a.src.Expr, s.ctx)
+	if orders(a.desc.Kind) {
+		return s.order(a)
+	}
+	ref, isRef := a.desc.Kind.(schema.RefKind)
+	expr := a.src.Expr
+	if isRef {
+		expr = chosen(expr, s.ctx)
+	}
+	v, diags := value(expr, s.ctx)
 	s.diags = append(s.diags, diags...)
 	if diags.HasErrors() {
 		return cty.NilVal, false
 	}
-	if ref, ok := a.desc.Kind.(schema.RefKind); ok {
-		return s.reference(ref, v, a.src.Expr)
+	if isRef {
+		return s.reference(ref, v, expr)
 	}
 	if ref, ok := schema.Elem(a.desc.Kind).(schema.RefKind); ok {
 		return s.references(a.desc.Kind, ref, v, a.src.Expr)
@@ -104,12 +112,35 @@ func (s *scope) attr(a attribute) (cty.Value, bool) {
 	return out, true
 }
 
+// chosen is the branch of a condition that is taken. A condition evaluated as a
+// whole has one type, and of two stages only the reference is alike.
+func chosen(expr hclsyntax.Expression, ctx *hcl.EvalContext) hclsyntax.Expression {
+	for {
+		switch e := expr.(type) {
+		case *hclsyntax.ParenthesesExpr:
+			expr = e.Expression
+			continue
+		case *hclsyntax.ConditionalExpr:
+			c, diags := e.Condition.Value(ctx)
+			if diags.HasErrors() || c.Type() != cty.Bool || !c.IsKnown() || c.IsNull() {
+				return e // evaluation says what is wrong with it
+			}
+			expr = e.FalseResult
+			if c.True() {
+				expr = e.TrueResult
+			}
+			continue
+		}
+		return expr
+	}
+}
+
 // report adds a diagnostic about an expression. Under for_each it shows for which
 // key, where the expression depends on it.
 func (s *scope) report(expr hcl.Expression, summary, detail string) {
 	d := failure(expr.Range(), summary, detail)
 	for _, t := range expr.Variables() {
-		if s.each && t.RootName() == "each" {
+		if s.node.block.forEach != nil && t.RootName() == "each" {
 			d.Expression, d.EvalContext = expr, s.ctx
 		}
 	}
