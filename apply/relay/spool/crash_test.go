@@ -120,10 +120,15 @@ func TestCrashLosesNothingThatWasCommitted(t *testing.T) {
 			l := newLedger()
 			stop := make(chan struct{})
 			wait := load(s, l, stop)
-			for crash := range 5 {
-				l.await(100)
-				told := l.copy()
-				verify(t, fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: rand.New(rand.NewPCG(1, uint64(crash)))}), told)
+			type crash struct {
+				disk vfs.FS
+				told map[string][]byte
+			}
+			var crashes []crash
+			for n := range 5 {
+				l.await(40)
+				told := l.copy() // before the disk is looked at: what was told by then must be on it
+				crashes = append(crashes, crash{fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: rand.New(rand.NewPCG(1, uint64(n)))}), told})
 			}
 			close(stop)
 			for _, err := range wait() {
@@ -132,6 +137,9 @@ func TestCrashLosesNothingThatWasCommitted(t *testing.T) {
 				}
 			}
 			closed(t, s)
+			for _, c := range crashes {
+				verify(t, c.disk, c.told)
+			}
 		})
 	}
 }
