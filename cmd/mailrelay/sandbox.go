@@ -126,6 +126,14 @@ func (a *app) sandboxRelay(ctx context.Context, w *sandbox.World, config *schema
 	if cur == nil || len(relays) == 0 {
 		return errors.New("the configuration has no relay to start; add a relay block")
 	}
+	policy, err := decide.Compile(config)
+	if err != nil {
+		return err
+	}
+	letter, err := w.Letter(policy, a.world.clock())
+	if err != nil {
+		return err // nothing could be shown, and a relay without a receive connector never listens
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -143,11 +151,7 @@ func (a *app) sandboxRelay(ctx context.Context, w *sandbox.World, config *schema
 	for _, asked := range slices.Sorted(maps.Keys(doors)) {
 		a.heading("%s listens at %s, which stands for %s.", relays[0].Addr(), doors[asked], asked)
 	}
-	policy, err := decide.Compile(config)
-	if err != nil {
-		return finish(err)
-	}
-	if err := a.letter(ctx, w, policy); err != nil {
+	if err := a.letter(ctx, w, letter); err != nil {
 		return finish(err)
 	}
 	p, _, err := a.makePlan(ctx)
@@ -200,12 +204,8 @@ func (a *app) ready(ctx context.Context, store state.Store, ended chan error) er
 	return fmt.Errorf("the relay did not listen within %s", sandboxWait)
 }
 
-// letter sends one message in and waits for it to arrive.
-func (a *app) letter(ctx context.Context, w *sandbox.World, policy *decide.Policy) error {
-	l, err := w.Letter(policy, a.world.clock())
-	if err != nil {
-		return err
-	}
+// letter sends l in and waits for it to arrive.
+func (a *app) letter(ctx context.Context, w *sandbox.World, l sandbox.Letter) error {
 	ctx, cancel := context.WithTimeout(ctx, sandboxWait)
 	defer cancel()
 	a.heading("A message from %s, <%s>, to <%s>:", l.Client, l.From, l.To)

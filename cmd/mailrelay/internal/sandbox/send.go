@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"go4.org/netipx"
+
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
 )
@@ -67,8 +69,8 @@ func (w *World) letters(at time.Time) []candidate {
 			}
 		}
 	}
-	senders = append(senders, schema.Mailbox{Local: "sandbox", Domain: "fabrikam.com"})
-	recipients = append(recipients, schema.Mailbox{Local: "someone", Domain: "fabrikam.com"})
+	senders = append(senders, schema.Mailbox{Local: "sandbox", Domain: elsewhere})
+	recipients = append(recipients, schema.Mailbox{Local: "someone", Domain: elsewhere})
 	var out []candidate
 	for _, r := range schema.All[*schema.ReceiveConnector](w.config) {
 		ranges := slices.Clone(r.RemoteIPRanges)
@@ -81,10 +83,7 @@ func (w *World) letters(at time.Time) []candidate {
 			}
 		}
 		for _, rng := range ranges {
-			client := rng.From()
-			if n := client.Next(); n.IsValid() && rng.Contains(n) {
-				client = n // not the network's own address
-			}
+			client := clientOf(rng)
 			for _, binding := range r.Bindings {
 				ap, err := netip.ParseAddrPort(binding)
 				if err != nil || ap.Addr().Is6() != client.Is6() {
@@ -99,6 +98,20 @@ func (w *World) letters(at time.Time) []candidate {
 		}
 	}
 	return out
+}
+
+// clientOf is a client of a range: one of the addresses meant for examples if it
+// holds them, else its first that is not the network's own.
+func clientOf(r netipx.IPRange) netip.Addr {
+	for _, s := range []string{"198.51.100.7", "2001:db8::7"} {
+		if a := netip.MustParseAddr(s); r.Contains(a) {
+			return a
+		}
+	}
+	if n := r.From().Next(); n.IsValid() && r.Contains(n) {
+		return n
+	}
+	return r.From()
 }
 
 // localEnd is the relay's end of a connection to a binding, as doors give it.

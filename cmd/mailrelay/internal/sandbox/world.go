@@ -5,8 +5,9 @@
 //
 // The name server serves the zone files of the configuration's sandbox directory:
 // one file a zone, named for it (contoso.com.zone). What they leave out is made
-// up: a zone of the configuration without a file is empty, and a smart host
-// without an address gets one. Wherever the relay connects to, a mail host
+// up: a zone of the configuration without a file is empty; fabrikam.com is
+// somebody else's domain; and smart hosts, name servers and mail hosts without an
+// address get one. Wherever the relay connects to, a mail host
 // answers under the name that the zones give that address, with a certificate for
 // it.
 package sandbox
@@ -17,11 +18,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/mailrelay/mailrelay/plan"
@@ -59,15 +57,13 @@ func New(dir string, c *schema.Config) (*World, error) {
 			tsig[z.RFC2136.TSIG.Name] = w.secret
 		}
 	}
-	for i, host := range smartHosts(c) {
-		if !served(zones, host) {
-			zones[host] = emptyZone(host) + fmt.Sprintf("@ IN A 192.0.2.%d\n", 100+i%100)
-		}
+	if zones[elsewhere] == "" {
+		zones[elsewhere] = emptyZone(elsewhere) + "@ IN MX 10 mx\n"
 	}
 	if w.keys, err = newKeys(c); err != nil {
 		return nil, err
 	}
-	if w.DNS, err = dnstest.New(dnstest.Options{Zones: zones, TSIG: tsig}); err != nil {
+	if w.DNS, err = serve(zones, tsig, smartHosts(c)); err != nil {
 		return nil, fmt.Errorf("starting the sandbox's name server: %w", err)
 	}
 	names := map[netip.Addr]string{}
@@ -104,65 +100,6 @@ func (w *World) Enter(s plan.SetChange) error {
 		values = append(values, strings.TrimPrefix(r.String(), r.Header().String()))
 	}
 	return w.DNS.Set(s.Key.Name, s.Key.Type, s.After.TTL, values...)
-}
-
-// zoneFiles reads dir/NAME.zone.
-func zoneFiles(dir string) (map[string]string, error) {
-	zones := map[string]string{}
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the zone files of the sandbox: %w", err)
-	}
-	for _, e := range entries {
-		name, ok := strings.CutSuffix(e.Name(), ".zone")
-		if !ok {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("reading the zone files of the sandbox: %w", err)
-		}
-		zones[name] = string(text)
-	}
-	return zones, nil
-}
-
-func emptyZone(name string) string {
-	return fmt.Sprintf("$ORIGIN %s.\n$TTL 3600\n@ IN SOA ns1.sandbox.invalid. hostmaster.%s. 1 3600 600 86400 300\n@ IN NS ns1.sandbox.invalid.\n", name, name)
-}
-
-// smartHosts are the names that send connectors lead to.
-func smartHosts(c *schema.Config) []string {
-	var out []string
-	for _, s := range schema.All[*schema.SendConnector](c) {
-		for _, h := range s.SmartHosts {
-			host, _, ok := strings.Cut(h, ":")
-			if _, err := netip.ParseAddr(host); err != nil && (ok || !strings.Contains(h, "[")) {
-				out = append(out, host)
-			}
-		}
-	}
-	return out
-}
-
-// served reports whether some zone file says something of the host, by its
-// label or by a wildcard.
-func served(zones map[string]string, host string) bool {
-	for zone, text := range zones {
-		rest, below := strings.CutSuffix(host, "."+zone)
-		if host == zone {
-			return true
-		}
-		if !below {
-			continue
-		}
-		for line := range strings.Lines(text) {
-			if f := strings.Fields(line); len(f) > 0 && (f[0] == rest || f[0] == host+".") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // Dial connects within the world: port 53 is the name server, every other port a
