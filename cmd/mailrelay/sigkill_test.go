@@ -115,19 +115,9 @@ func (s *numbered) send(n int) (err error) {
 			return err
 		}
 	}
-	if err := s.client.Mail("printer@contoso.com"); err != nil {
-		return err
-	}
-	if err := s.client.Rcpt("someone@fabrikam.com"); err != nil {
-		return err
-	}
-	w, err := s.client.Data()
-	if err != nil {
-		return err
-	}
 	pad := strings.Repeat(strings.Repeat("x", 70)+"\r\n", 20)
-	fmt.Fprintf(w, "From: <printer@contoso.com>\r\nTo: <someone@fabrikam.com>\r\nSubject: %d\r\n\r\n%sEnd of message %d.\r\n", n, pad, n)
-	return w.Close()
+	text := fmt.Sprintf("From: <printer@contoso.com>\r\nTo: <someone@fabrikam.com>\r\nSubject: %d\r\n\r\n%sEnd of message %d.\r\n", n, pad, n)
+	return submit(s.client, "printer@contoso.com", "someone@fabrikam.com", text)
 }
 
 func (s *numbered) hangUp() {

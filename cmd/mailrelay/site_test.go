@@ -39,6 +39,13 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
+// in is the same site for a subtest.
+func (s *site) in(t *testing.T) *site {
+	sub := *s
+	sub.t = t
+	return &sub
+}
+
 // configure writes the configuration, in which $RELAY stands for the address of
 // the relay.
 func (s *site) configure(text string) {
@@ -97,18 +104,25 @@ func (s *site) serve() {
 	})
 }
 
-// node is what status -json says of the only relay node.
-func (s *site) node() nodeStatus {
+// status is what status -json says: when the revision was applied, and what the
+// only relay node does.
+func (s *site) status() (applied time.Time, node nodeStatus) {
 	s.t.Helper()
 	out, _ := s.run(exitDone, "status", "-json")
 	var st status
 	if err := json.Unmarshal([]byte(out), &st); err != nil {
 		s.t.Fatal(err)
 	}
-	if len(st.Nodes) != 1 {
-		s.t.Fatalf("status lists %d nodes:\n%s", len(st.Nodes), out)
+	if st.Revision == nil || len(st.Nodes) != 1 {
+		s.t.Fatalf("status has no revision, or not one node:\n%s", out)
 	}
-	return st.Nodes[0]
+	return st.Revision.Applied, st.Nodes[0]
+}
+
+func (s *site) node() nodeStatus {
+	s.t.Helper()
+	_, n := s.status()
+	return n
 }
 
 // await waits until status says what ok wants of the only node. A node reports at
