@@ -45,6 +45,8 @@ type Options struct {
 	Env      func(string) (string, bool)  // like os.LookupEnv; nil: no environment
 	ReadFile func(string) ([]byte, error) // reads VarFiles; nil: os.ReadFile
 	Version  string                       // of this program; empty: required_version is not checked
+
+	tests *tests // what LoadTests reads besides; nil: no tests
 }
 
 // Load reads the configuration in the directory dir. If the diagnostics hold an
@@ -71,33 +73,42 @@ func load(fsys fs.FS, where string, o Options) (*schema.Config, hcl.Diagnostics)
 	}
 	src := &sources{fsys: fsys, files: map[string]*hcl.File{}}
 	bodies, diags := src.configuration(where)
+	diags = append(diags, o.tests.read(src)...)
 	var blocks []schema.Block
+	var moved []schema.Moved
 	if !diags.HasErrors() {
 		var more hcl.Diagnostics
-		blocks, more = evaluate(src, bodies, o)
+		blocks, moved, more = evaluate(src, bodies, o)
 		diags = append(diags, more...)
 	}
 	if diags.HasErrors() {
-		blocks = nil
+		blocks, moved = nil, nil
 	}
-	return schema.NewConfig(blocks, src.files), ordered(diags)
+	c := schema.NewConfig(blocks, src.files)
+	c.Moved = moved
+	return c, ordered(diags)
 }
 
-func evaluate(src *sources, bodies []source, o Options) ([]schema.Block, hcl.Diagnostics) {
+func evaluate(src *sources, bodies []source, o Options) ([]schema.Block, []schema.Moved, hcl.Diagnostics) {
 	types := schema.Types()
 	decl, diags := declare(bodies, types)
 	diags = append(diags, decl.assign(src, o)...)
 	g := newGraph(decl)
 	diags = append(diags, g.resolve(types)...)
+	diags = append(diags, o.tests.declare(g, types)...)
 	order, more := g.order()
 	diags = append(diags, more...)
 	ev := newEvaluator(types, g, functions(src.fsys))
 	for _, n := range order {
 		diags = append(diags, ev.node(n)...)
 	}
+	diags = append(diags, o.tests.evaluate(ev)...)
+	diags = append(diags, missing(ev.pointed, ev.blocks)...)
+	moved, more := g.moves(bodies, types, ev.blocks)
+	diags = append(diags, more...)
 	diags = append(diags, versions(ev.blocks, o.Version, g)...)
 	diags = append(diags, longSPF(ev.blocks, g)...)
-	return ev.blocks, append(diags, problems(ev.blocks, g)...)
+	return ev.blocks, moved, append(diags, problems(ev.blocks, g)...)
 }
 
 func noDirectory(dir string, err error) *hcl.Diagnostic {
