@@ -3,6 +3,7 @@ package decide
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/mailrelay/mailrelay/schema"
 )
@@ -27,9 +28,10 @@ func TestAllocations(t *testing.T) {
 		{"unknown recipient", "198.51.100.7", "a@example.org", "bobo@fabrikam.com", 550},
 		{"sender outside the limit", "10.20.0.9", "a@other.example", "x@elsewhere.example", 550},
 		{"TLS is missing", "10.1.2.3", "a@x.example", "b@elsewhere.example", 530},
+		{"entry that expired", "10.20.0.77", "mfp3@contoso.com", "x@elsewhere.example", 250},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := Client{Local: local, Remote: netip.MustParseAddr(tt.client)}
+			c := Client{Local: local, Remote: netip.MustParseAddr(tt.client), At: time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC)}
 			if c.Remote.Is6() {
 				c.Local = netip.MustParseAddrPort("[2001:db8::1]:25")
 			}

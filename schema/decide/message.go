@@ -86,6 +86,10 @@ func (p *Policy) judge(c *Client, from, to schema.Mailbox, size int64, t *trace)
 	d := p.find(to)
 	to = d.to
 	switch {
+	case to.Domain == "":
+		t.add(nil, "no domain is the default one, so %s without a domain is nobody's address", to)
+		v.Reply = noDefault()
+		return v
 	case r.recipients != nil && !r.recipients.contains(to.Domain):
 		t.add(r.Block, "%s is not among allowed_recipient_domains", to.Domain)
 		v.Reply = r.replies.notLimitRecipient

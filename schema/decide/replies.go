@@ -31,5 +31,9 @@ func nobody() Reply {
 	return Reply{554, [3]int{5, 7, 1}, "No receive connector is meant for your address; ask the administrator of this relay to add it to one"}
 }
 
+func noDefault() Reply {
+	return Reply{550, [3]int{5, 1, 1}, "This relay has no default domain, so nobody here reads mail for an address without a domain; write the domain behind it"}
+}
+
 func accepted250() Reply { return Reply{250, [3]int{2, 1, 5}, "Recipient OK"} }
 func sender250() Reply   { return Reply{250, [3]int{2, 1, 0}, "Sender OK"} }
