@@ -40,7 +40,9 @@ type Message struct {
 	Relay   string `json:"relay,omitempty"`
 	Binding string `json:"binding"`
 	Client  string `json:"client,omitempty"` // empty: over a Unix socket
-	From    string `json:"from"`             // empty: the null sender
+	TLS     bool   `json:"tls"`
+	User    string `json:"user,omitempty"` // logged on as
+	From    string `json:"from"`           // empty: the null sender
 	To      string `json:"to"`
 	Size    int64  `json:"size,omitempty"` // bytes
 }
@@ -72,7 +74,7 @@ func newCase(r Result) Case {
 	t := r.Test
 	c := Case{
 		Address: t.Addr.String(), File: t.Decl.Filename, Line: t.Decl.Start.Line, Status: Pass,
-		Message: Message{Relay: t.Relay.String(), Binding: t.Binding, From: t.From.String(), To: t.To.String(), Size: t.Size},
+		Message: Message{Relay: t.Relay.String(), Binding: t.Binding, TLS: t.secure(), User: t.User, From: t.From.String(), To: t.To.String(), Size: t.Size},
 		Outcome: r.outcome(), Failures: append([]Failure{}, r.Failures...), Because: []Reason{},
 	}
 	if t.Client.IsValid() {

@@ -77,7 +77,13 @@ func (m Message) String() string {
 	if client == "" {
 		client = "this machine"
 	}
+	if m.User != "" {
+		client += ", logged on as " + m.User + ","
+	}
 	s := fmt.Sprintf("%s sends from <%s> to <%s> at %s", client, m.From, m.To, m.Binding)
+	if m.TLS {
+		s += " under TLS"
+	}
 	if m.Size > 0 {
 		s += fmt.Sprintf(", %d bytes", m.Size)
 	}
