@@ -20,6 +20,9 @@ func (r *run) retained() []revision.Retained {
 	for _, o := range r.plan.Target {
 		stays[o.Addr] = true
 	}
+	for _, m := range r.plan.Moved { // in force under its new address
+		stays[m.From] = true
+	}
 	var out []revision.Retained
 	for _, o := range r.base.Target {
 		if o.Addr.Type == "domain" && !stays[o.Addr] {

@@ -22,10 +22,14 @@ func Make(c *schema.Config, base *revision.Revision, seen Seen, now time.Time) (
 		base = &revision.Revision{}
 	}
 	p.Base, p.Serial = base.Hash, base.Serial
+	base, renamed, done, err := rename(base, c)
+	if err != nil {
+		return nil, err
+	}
 	if err := p.blocks(c, base); err != nil {
 		return nil, err
 	}
-	views := newViews(seen.RRsets)
+	views := newViews(renamed.seen(seen.RRsets))
 	if err := p.records(c, base, views); err != nil {
 		return nil, err
 	}
@@ -33,6 +37,7 @@ func Make(c *schema.Config, base *revision.Revision, seen Seen, now time.Time) (
 		return nil, err
 	}
 	p.stages(c, base)
+	p.moved(c, done)
 	for _, n := range seen.Nodes {
 		if n.Live && p.Base != "" && (n.Revision != p.Base || n.Error != "") {
 			p.Behind = append(p.Behind, n)

@@ -56,12 +56,14 @@ type Action rune
 //	Update        what is there           what will be there
 //	Delete        what is there           null
 //	Import        what is there           the same: it becomes ours without a write
+//	NoOp          what is there           the same: only its address is another
 //	Inconclusive  null                    what is wanted; nothing will be done
 const (
 	Create       Action = '+'
 	Update       Action = '~'
 	Delete       Action = '-'
 	Import       Action = '<'
+	NoOp         Action = ' '
 	Inconclusive Action = '?'
 )
 
@@ -70,6 +72,7 @@ const (
 // object of zone, name (full), type, ttl and values.
 type Change struct {
 	Addr      schema.Addr
+	PrevAddr  schema.Addr // the address it had, if it moved; else zero
 	Action    Action
 	Before    cty.Value // cty.NilVal and null both mean nothing
 	After     cty.Value
@@ -130,6 +133,7 @@ type Plan struct {
 	Config       revision.Hash // of the configuration's meaning
 	Made         time.Time
 	Target       []revision.Object // the configuration itself
+	Moved        []schema.Moved    // instances of the base that have another address now
 	Changes      []Change          // sorted by address; what stays as it is, is not listed
 	Drift        []Change          // what is ours and was changed by others: Before is ours, After what was seen
 	Sets         []SetChange       // sorted by zone and key

@@ -22,8 +22,9 @@ func (p *Plan) Counts() Counts {
 	return n
 }
 
-// Empty reports whether there is nothing to do.
-func (p *Plan) Empty() bool { return p.Counts() == Counts{} }
+// Empty reports whether there is nothing to do. A new address is something to
+// record, though it counts as no change.
+func (p *Plan) Empty() bool { return p.Counts() == Counts{} && len(p.Moved) == 0 }
 
 // Refused reports whether a finding of severity error, which no allow block
 // accepts, stands against the plan.

@@ -151,7 +151,10 @@ type Config struct {
 
 // Moved says that an object has another address than before. Without a key it is
 // about every instance.
-type Moved struct{ From, To Addr }
+type Moved struct {
+	From Addr `json:"from"`
+	To   Addr `json:"to"`
+}
 
 // NewConfig makes a Config of blocks. It does not validate.
 func NewConfig(blocks []Block, sources map[string]*hcl.File) *Config {

@@ -101,6 +101,7 @@ func (a *app) applyFile(ctx context.Context, file string, o applyOptions) error 
 	if err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
+	c.Moved = m.Moved
 	store, err := a.store(c)
 	if err != nil {
 		return err

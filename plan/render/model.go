@@ -42,19 +42,21 @@ type Model struct {
 
 	// What the plan was made from, so that apply can make it again.
 	Target   []revision.Object `json:"target"`
+	Moved    []schema.Moved    `json:"moved,omitempty"`
 	Evidence plan.Seen         `json:"evidence"`
 }
 
 // ResourceChange is one object in Terraform's shape.
 type ResourceChange struct {
-	Address string `json:"address"`
-	Type    string `json:"type"`
-	Name    string `json:"name"`
-	Index   string `json:"index,omitempty"`
-	Change  Change `json:"change"`
-	Foreign int    `json:"foreign_values,omitempty"` // of others in the same RRset, untouched
-	Note    string `json:"note,omitempty"`
-	Decl    string `json:"declared,omitempty"` // file:line
+	Address         string `json:"address"`
+	PreviousAddress string `json:"previous_address,omitempty"` // it moved from there
+	Type            string `json:"type"`
+	Name            string `json:"name"`
+	Index           string `json:"index,omitempty"`
+	Change          Change `json:"change"`
+	Foreign         int    `json:"foreign_values,omitempty"` // of others in the same RRset, untouched
+	Note            string `json:"note,omitempty"`
+	Decl            string `json:"declared,omitempty"` // file:line
 }
 
 // Change says what is before and after. What is adopted has the actions
@@ -113,7 +115,7 @@ func NewModel(p *plan.Plan) (*Model, error) {
 		Stateless: p.Stateless, Errored: p.Refused(), Converged: p.Converged(),
 		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Checks: []Check{},
 		Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...),
-		Target: p.Target, Evidence: p.Seen,
+		Target: p.Target, Moved: p.Moved, Evidence: p.Seen,
 	}
 	hand := map[schema.Addr]bool{}
 	for _, s := range p.Sets {
@@ -181,7 +183,7 @@ func resource(c plan.Change) (ResourceChange, error) {
 		return ResourceChange{}, fmt.Errorf("%s: %w", c.Addr, err)
 	}
 	rc := ResourceChange{
-		Address: c.Addr.String(), Type: c.Addr.Type, Name: c.Addr.Name, Index: c.Addr.Key,
+		Address: c.Addr.String(), PreviousAddress: c.PrevAddr.String(), Type: c.Addr.Type, Name: c.Addr.Name, Index: c.Addr.Key,
 		Change: Change{Actions: actions(c.Action), Before: before, After: after}, Foreign: c.Foreign, Note: c.Why, Decl: decl(c.Decl),
 	}
 	if c.Action == plan.Import {

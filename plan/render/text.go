@@ -44,7 +44,7 @@ func Text(w io.Writer, m *Model, s Style) error {
 		b.WriteString("Compared with live DNS alone, without the applied state (-state=none): what is applied is not known, so every block of the relay shows as new.\n\n")
 	}
 	m.drift(&b, s)
-	if m.Summary.any() {
+	if m.Summary.any() || len(m.Moved) > 0 {
 		m.legend(&b, s)
 		b.WriteString("mailrelay will perform the following actions:\n\n")
 		for _, rc := range m.ResourceChanges {
@@ -56,7 +56,7 @@ func Text(w io.Writer, m *Model, s Style) error {
 	m.nodes(&b, s)
 	m.unmet(&b, s)
 	m.findings(&b, s)
-	if m.Summary.any() {
+	if m.Summary.any() || len(m.Moved) > 0 {
 		b.WriteString(s.bold("Plan:") + strings.TrimPrefix(m.Summary.planLine(), "Plan:") + "\n")
 	} else if len(m.Inconclusive) == 0 {
 		b.WriteString(s.paint("1;32", "No changes.") + s.bold(strings.TrimPrefix(NoChanges, "No changes.")) + "\n")
@@ -81,6 +81,9 @@ func (n Summary) planLine() string {
 }
 
 func (m *Model) legend(b *bytes.Buffer, s Style) {
+	if m.Summary.Add+m.Summary.Change+m.Summary.Remove == 0 {
+		return
+	}
 	b.WriteString("Actions are indicated with the following symbols:\n")
 	for _, l := range []struct {
 		n            int
@@ -114,7 +117,14 @@ func (rc ResourceChange) text(b *bytes.Buffer, s Style) {
 	if rc.Change.Importing != nil {
 		what = "will be imported: it stands as wanted, and becomes ours without a write"
 	}
+	if what == "" { // no-op: only the address is another
+		fmt.Fprintf(b, "  # %s has moved to %s\n\n", s.bold(rc.PreviousAddress), s.bold(rc.Address))
+		return
+	}
 	fmt.Fprintf(b, "  # %s %s\n", s.bold(rc.Address), what)
+	if rc.PreviousAddress != "" {
+		fmt.Fprintf(b, "  # (moved from %s)\n", rc.PreviousAddress)
+	}
 	if rc.Change.Actions[0] == "delete" {
 		b.WriteString("  # (because it is not in the configuration any more)\n")
 	}

@@ -1,0 +1,178 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// moves says under which address an object of the base stands now.
+type moves struct {
+	declared []schema.Moved
+	taken    map[schema.Addr]bool // what the base holds: nothing moves over it
+}
+
+// to gives the address that a has now. A move of an instance is stronger than one
+// of the block as a whole, and a move may lead to another one. Parts go along.
+func (m moves) to(a schema.Addr) schema.Addr {
+	at := schema.Addr{Type: a.Type, Name: a.Name, Key: a.Key}
+	for range m.declared {
+		next, ok := m.step(at)
+		if !ok {
+			break
+		}
+		at = next
+	}
+	if m.taken[at] {
+		return a
+	}
+	at.Part = a.Part
+	return at
+}
+
+func (m moves) step(a schema.Addr) (schema.Addr, bool) {
+	for _, d := range m.declared {
+		if d.From == a {
+			return d.To, true
+		}
+	}
+	for _, d := range m.declared {
+		if d.From.Key == "" && d.To.Key == "" && d.From.Type == a.Type && d.From.Name == a.Name {
+			return schema.Addr{Type: d.To.Type, Name: d.To.Name, Key: a.Key}, true
+		}
+	}
+	return a, false
+}
+
+// rename applies the moves that c declares to base, and gives those that had an
+// effect, an instance each. Without any it gives base itself.
+func rename(base *revision.Revision, c *schema.Config) (*revision.Revision, moves, []schema.Moved, error) {
+	m := moves{declared: c.Moved, taken: make(map[schema.Addr]bool, len(base.Target))}
+	if len(c.Moved) == 0 {
+		return base, m, nil, nil
+	}
+	for _, o := range base.Target {
+		m.taken[o.Addr] = true
+	}
+	var done []schema.Moved
+	for _, o := range base.Target {
+		if to := m.to(o.Addr); to != o.Addr {
+			done = append(done, schema.Moved{From: o.Addr, To: to})
+		}
+	}
+	if len(done) == 0 {
+		return base, m, nil, nil
+	}
+	out := *base
+	var err error
+	if out.Target, err = m.objects(base.Target); err != nil {
+		return nil, m, nil, fmt.Errorf("reading revision %d: %w", base.Serial, err)
+	}
+	out.Owned = m.owned(base.Owned)
+	out.Intent, out.Pending = m.steps(base.Intent), m.steps(base.Pending)
+	out.Retained = slices.Clone(base.Retained)
+	for i, r := range out.Retained {
+		o, err := m.objects([]revision.Object{r.Object})
+		if err != nil {
+			return nil, m, nil, fmt.Errorf("reading revision %d: %w", base.Serial, err)
+		}
+		out.Retained[i].Object = o[0]
+	}
+	out.Stages = slices.Clone(base.Stages)
+	for i, s := range out.Stages {
+		out.Stages[i].Domain, out.Stages[i].Stage = m.to(s.Domain), m.to(s.Stage)
+	}
+	return &out, m, done, nil
+}
+
+// objects gives blocks under their new addresses, by which they refer to each
+// other too.
+func (m moves) objects(in []revision.Object) ([]revision.Object, error) {
+	types := schema.Types()
+	out := slices.Clone(in)
+	for i, o := range out {
+		t := schema.TypeNamed(types, o.Addr.Type)
+		if t == nil {
+			continue
+		}
+		v, err := o.Cty(t)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Addr, err)
+		}
+		if out[i].Value, err = ctyjson.Marshal(t.Body.Readdress(v, m.to), t.Body.Type()); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Addr, err)
+		}
+		out[i].Addr = m.to(o.Addr)
+	}
+	slices.SortFunc(out, func(a, b revision.Object) int { return a.Addr.Compare(b.Addr) })
+	return out, nil
+}
+
+func (m moves) owned(in []revision.Owned) []revision.Owned {
+	out := slices.Clone(in)
+	for i, o := range out {
+		out[i].Addr, out[i].Zone = m.to(o.Addr), m.to(o.Zone)
+	}
+	return out
+}
+
+func (m moves) steps(in []revision.Step) []revision.Step {
+	out := slices.Clone(in)
+	for i, s := range out {
+		out[i].Zone, out[i].Owned = m.to(s.Zone), m.owned(s.Owned)
+		out[i].Addrs = nil
+		for _, a := range s.Addrs {
+			out[i].Addrs = append(out[i].Addrs, m.to(a))
+		}
+	}
+	return out
+}
+
+// seen gives observations under the new addresses of zones. Where a place was
+// looked at under both, what was seen under the old one does not count.
+func (m moves) seen(in []Observation) []Observation {
+	now := map[place]bool{}
+	for _, o := range in {
+		now[place{o.Zone, o.Key}] = true
+	}
+	var out []Observation
+	for _, o := range in {
+		if to := m.to(o.Zone); to != o.Zone {
+			if now[place{to, o.Key}] {
+				continue
+			}
+			o.Zone = to
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// moved notes the previous address at what changes, and adds what only moved.
+func (p *Plan) moved(c *schema.Config, done []schema.Moved) {
+	p.Moved = done
+	for _, m := range done {
+		changed := false
+		for i, ch := range p.Changes {
+			if ch.Addr == m.To {
+				p.Changes[i].PrevAddr, changed = m.From, true
+			}
+		}
+		b := c.Block(m.To)
+		if changed || b == nil {
+			continue
+		}
+		ch := Change{Addr: m.To, PrevAddr: m.From, Action: NoOp, Before: b.Value(), After: b.Value(), Decl: b.Decl()}
+		for _, o := range p.Settled {
+			if o.Addr == m.To {
+				ch.Before = value(o.Zone, &o.Set)
+				ch.After = ch.Before
+			}
+		}
+		p.Changes = append(p.Changes, ch)
+	}
+}
