@@ -25,16 +25,15 @@ type app struct {
 	dir   string // of the configuration
 
 	noColor bool
-	vars    []string
-	files   []string
+	given   []lang.Given // values of variables
 	state   string
 }
 
 // configFlags are those of commands that read the configuration.
 func (a *app) configFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "var", Usage: "set a variable, `NAME=VALUE`", Destination: &a.vars},
-		&cli.StringSliceFlag{Name: "var-file", Usage: "read values of variables from `FILE`", Destination: &a.files},
+		&cli.GenericFlag{Name: "var", Usage: "set a variable, `NAME=VALUE`", Value: given{into: &a.given}},
+		&cli.GenericFlag{Name: "var-file", Usage: "read values of variables from `FILE`", Value: given{into: &a.given, file: true}},
 		a.colorFlag(),
 	}
 }
@@ -56,25 +55,13 @@ func (a *app) begin() {
 
 // options are what the flags and the environment say about evaluating the
 // configuration.
-func (a *app) options() (lang.Options, error) {
-	vars := map[string]string{}
-	for _, v := range a.vars {
-		name, value, ok := strings.Cut(v, "=")
-		if !ok {
-			return lang.Options{}, fmt.Errorf("-var %q is not NAME=VALUE", v)
-		}
-		vars[name] = value
-	}
-	return lang.Options{Vars: vars, VarFiles: a.files, Env: a.env, Version: version}, nil
+func (a *app) options() lang.Options {
+	return lang.Options{Given: a.given, Env: a.env, Version: version}
 }
 
 // load reads the configuration and says what is wrong with it.
 func (a *app) load() (*schema.Config, error) {
-	o, err := a.options()
-	if err != nil {
-		return nil, err
-	}
-	c, diags := lang.Load(a.dir, o)
+	c, diags := lang.Load(a.dir, a.options())
 	a.ui.Diagnostics(c.Sources, diags)
 	if diags.HasErrors() {
 		return nil, exit{exitError}

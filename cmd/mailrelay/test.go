@@ -74,16 +74,13 @@ func (a *app) showTests(r mailtest.Report, json bool) error {
 // runTests reads the configuration and its tests, and runs those that filters name;
 // no filters name all.
 func (a *app) runTests(filters []string) (mailtest.Report, error) {
-	o, err := a.options()
-	if err != nil {
-		return mailtest.Report{}, err
-	}
-	config, tests, diags := lang.LoadTests(a.dir, o)
+	config, tests, diags := lang.LoadTests(a.dir, a.options())
 	a.ui.Diagnostics(config.Sources, diags)
 	if diags.HasErrors() {
 		return mailtest.Report{}, exit{exitError}
 	}
-	if tests, err = filtered(tests, filters); err != nil {
+	tests, err := filtered(tests, filters)
+	if err != nil {
 		return mailtest.Report{}, err
 	}
 	policy, err := decide.Compile(config)

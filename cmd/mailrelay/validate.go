@@ -49,11 +49,7 @@ type validation struct {
 
 // validateJSON says nothing on stderr: whatever is wrong stands in the result.
 func (a *app) validateJSON() error {
-	o, err := a.options()
-	if err != nil {
-		return err
-	}
-	config, diags := lang.Load(a.dir, o)
+	config, diags := lang.Load(a.dir, a.options())
 	v := validation{FormatVersion: "1.0", Valid: !diags.HasErrors(), Diagnostics: lang.Diagnostics(config.Sources, diags)}
 	for _, d := range diags {
 		if d.Severity == hcl.DiagError {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 
@@ -31,19 +30,23 @@ func (d declared) assign(src *sources, o Options) hcl.Diagnostics {
 			diags = append(diags, d.fromFile(src, name, src.read)...)
 		}
 	}
-	for _, name := range o.VarFiles {
-		diags = append(diags, d.fromFile(src, name, o.ReadFile)...)
-	}
-	for _, name := range slices.Sorted(maps.Keys(o.Vars)) {
-		n := d["var."+name]
-		if n == nil {
-			diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Value for undeclared variable",
-				Detail: fmt.Sprintf("-var gives a value for %q, but no variable of that name is declared%s", name, d.orDeclare(name))})
-			continue
-		}
-		diags = append(diags, n.variable.accept(n.variable.fromText(src, "-var "+name, o.Vars[name]))...)
+	for _, g := range o.Given {
+		diags = append(diags, d.given(src, g, o.ReadFile)...)
 	}
 	return append(diags, d.unset()...)
+}
+
+// given takes what the command line gives.
+func (d declared) given(src *sources, g Given, read func(string) ([]byte, error)) hcl.Diagnostics {
+	if g.File != "" {
+		return d.fromFile(src, g.File, read)
+	}
+	n := d["var."+g.Name]
+	if n == nil || n.variable == nil {
+		return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Value for undeclared variable",
+			Detail: fmt.Sprintf("-var gives a value for %q, but no variable of that name is declared%s", g.Name, d.orDeclare(g.Name))}}
+	}
+	return n.variable.accept(n.variable.fromText(src, "-var "+g.Name, g.Text))
 }
 
 func (d declared) unset() hcl.Diagnostics {

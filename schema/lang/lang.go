@@ -5,7 +5,7 @@
 // matters, and directories below are not read. Values of variables come, each
 // overriding the one before, from the variable's default, the environment
 // (MAILRELAY_VAR_name), mailrelay.mailvars.hcl, *.auto.mailvars.hcl in the order
-// of their names, the files of -var-file, and -var.
+// of their names, and -var and -var-file in the order in which they were given.
 //
 // # How it is evaluated
 //
@@ -40,13 +40,19 @@ import (
 
 // Options are what a configuration is evaluated with, besides its own files.
 type Options struct {
-	Vars     map[string]string            // -var, by name: as written, not parsed
-	VarFiles []string                     // -var-file, in order: a later one wins
+	Given    []Given                      // -var and -var-file, in the order of the command line: a later one wins
 	Env      func(string) (string, bool)  // like os.LookupEnv; nil: no environment
-	ReadFile func(string) ([]byte, error) // reads VarFiles; nil: os.ReadFile
+	ReadFile func(string) ([]byte, error) // reads the files among Given; nil: os.ReadFile
 	Version  string                       // of this program; empty: required_version is not checked
 
 	tests *tests // what LoadTests reads besides; nil: no tests
+}
+
+// Given is the value of a variable, or a file of values. One of Name and File is
+// set.
+type Given struct {
+	Name, Text string // -var NAME=TEXT: as written, not parsed
+	File       string // -var-file
 }
 
 // Load reads the configuration in the directory dir. If the diagnostics hold an

@@ -68,7 +68,7 @@ func archives(t *testing.T, dir, golden string, run func(*testing.T, fs.FS, lang
 }
 
 func options(t *testing.T, text string, fsys fs.FS) lang.Options {
-	o := lang.Options{Vars: map[string]string{}}
+	o := lang.Options{}
 	env := map[string]string{}
 	for line := range strings.Lines(text) {
 		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -76,9 +76,9 @@ func options(t *testing.T, text string, fsys fs.FS) lang.Options {
 		switch word {
 		case "", "#":
 		case "-var":
-			o.Vars[name] = value
+			o.Given = append(o.Given, lang.Given{Name: name, Text: value})
 		case "-var-file":
-			o.VarFiles = append(o.VarFiles, rest)
+			o.Given = append(o.Given, lang.Given{File: rest})
 		case "env":
 			env[name] = value
 		case "version":
