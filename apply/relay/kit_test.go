@@ -4,23 +4,18 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
-
-	"github.com/emersion/go-smtp"
 
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/apply/state"
@@ -237,139 +232,6 @@ func (w *world) talk(from, dialogue string) *client {
 	c.in = bufio.NewReader(c.conn)
 	c.play(dialogue)
 	return c
-}
-
-// client is an SMTP client that does what it is told.
-type client struct {
-	t    *testing.T
-	conn net.Conn
-	in   *bufio.Reader
-	cert []tls.Certificate
-}
-
-// play reads a dialogue of lines: "-> text" sends text and CRLF, where \r, \n and
-// \x00 stand for themselves; ")> text" sends text without CRLF; "<~ regexp" reads
-// an answer, of one line or several, which must match; "<eof" is the end of the
-// connection; "tls" makes TLS of it.
-func (c *client) play(dialogue string) {
-	c.t.Helper()
-	plain := strings.NewReplacer(`\r`, "\r", `\n`, "\n", `\x00`, "\x00")
-	_ = c.conn.SetDeadline(time.Now().Add(patience))
-	for line := range strings.SplitSeq(dialogue, "\n") {
-		line = strings.TrimSpace(line)
-		verb, text, _ := strings.Cut(line, " ")
-		switch verb {
-		case "", "#":
-		case "->":
-			if _, err := io.WriteString(c.conn, plain.Replace(text)+"\r\n"); err != nil {
-				c.t.Fatalf("%s: %v", line, err)
-			}
-		case ")>":
-			if _, err := io.WriteString(c.conn, plain.Replace(text)); err != nil {
-				c.t.Fatalf("%s: %v", line, err)
-			}
-		case "<~":
-			got, err := c.answer()
-			if err != nil {
-				c.t.Fatalf("%s: got %q, %v", line, got, err)
-			}
-			if !regexp.MustCompile("(?s)^" + text).MatchString(got) {
-				c.t.Fatalf("%s: got %q", line, got)
-			}
-		case "<eof":
-			if got, err := c.answer(); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-				c.t.Fatalf("want the end, got %q, %v", got, err)
-			}
-		case "tls":
-			t := tls.Client(c.conn, &tls.Config{InsecureSkipVerify: true, Certificates: c.cert})
-			if err := t.Handshake(); err != nil {
-				c.t.Fatal(err)
-			}
-			c.conn, c.in = t, bufio.NewReader(t)
-		default:
-			c.t.Fatalf("not a line of a dialogue: %q", line)
-		}
-	}
-}
-
-// answer reads one, its lines joined by "\n".
-func (c *client) answer() (string, error) {
-	var out []string
-	for {
-		line, err := c.in.ReadString('\n')
-		if err != nil {
-			return line, err
-		}
-		line = strings.TrimRight(line, "\r\n")
-		out = append(out, line)
-		if len(line) < 4 || line[3] != '-' {
-			return strings.Join(out, "\n"), nil
-		}
-	}
-}
-
-// letter is a message that the next hop got.
-type letter struct {
-	From, Content string
-	To            []string
-}
-
-// sink is a next hop that takes everything.
-type sink struct {
-	address string
-	got     chan letter
-}
-
-func newSink(t *testing.T) *sink {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &sink{l.Addr().String(), make(chan letter, 10000)}
-	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &sinkSession{s: s}, nil }))
-	server.EnableSMTPUTF8 = true
-	server.MaxLineLength = 0
-	go server.Serve(l)
-	t.Cleanup(func() { server.Close() })
-	return s
-}
-
-func (s *sink) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, "tcp4", s.address)
-}
-
-// next waits for a message.
-func (s *sink) next(t *testing.T) letter {
-	t.Helper()
-	select {
-	case l := <-s.got:
-		return l
-	case <-time.After(patience):
-		t.Fatal("no message arrives")
-		return letter{}
-	}
-}
-
-type sinkSession struct {
-	s *sink
-	l letter
-}
-
-func (s *sinkSession) Reset()        { s.l = letter{} }
-func (s *sinkSession) Logout() error { return nil }
-func (s *sinkSession) Mail(from string, _ *smtp.MailOptions) error {
-	s.l.From = from
-	return nil
-}
-func (s *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
-	s.l.To = append(s.l.To, to)
-	return nil
-}
-func (s *sinkSession) Data(r io.Reader) error {
-	raw, err := io.ReadAll(r)
-	s.l.Content = string(raw)
-	s.s.got <- s.l
-	return err
 }
 
 // logBook is a log that tests may read.

@@ -132,6 +132,15 @@ func TestWaitsForTheFirstRevision(t *testing.T) {
 	r := w.config(block(connector("one", relaying)))
 	w.runs(r)
 	w.talk("10.1.2.3", hello)
+	nodes, err := w.store.Nodes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range nodes {
+		if n.Stopped == (n.Relay == "relay.edge") {
+			t.Errorf("a node that was known by another name before: %+v", n)
+		}
+	}
 }
 
 func TestStopsWhileItWaits(t *testing.T) {

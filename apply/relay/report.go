@@ -21,7 +21,7 @@ func (n *node) status() state.Node {
 		st := n.runner.Stats()
 		out.Queue, out.Oldest = st.Messages, st.Oldest
 		if out.LastError == "" {
-			out.LastError = st.LastError
+			out.LastError, out.LastErrorAt = st.LastError, st.LastErrorAt
 		}
 	}
 	return out
@@ -34,9 +34,14 @@ func (n *node) note(change func(*state.Node)) {
 	change(&n.said)
 }
 
-// running notes the edition in force.
+// running notes the edition in force. Under the name that the node had before it
+// knew its relay it says goodbye.
 func (n *node) running(e *edition) {
 	listeners := n.listeners.names()
+	if before := n.status(); before.Name != nodeName(e.relay.Addr().String()) {
+		before.Stopped, before.LastError = true, ""
+		n.tell(before)
+	}
 	n.note(func(s *state.Node) {
 		if s.Revision != e.revision.Hash {
 			s.Since = n.o.Clock()
@@ -53,12 +58,15 @@ func (n *node) refused(h revision.Hash, err error) {
 	n.note(func(s *state.Node) { s.Refused, s.LastError = h, err.Error() })
 }
 
-// report tells the store. That it cannot is told to the log when it begins and
-// when it ends.
-func (n *node) report() {
+// report tells the store how the node is.
+func (n *node) report() { n.tell(n.status()) }
+
+// tell reports s. That the store does not take it is told to the log when it
+// begins and when it ends.
+func (n *node) tell(s state.Node) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.ctx), reportTimeout)
 	defer cancel()
-	err := n.o.Store.Report(ctx, n.status())
+	err := n.o.Store.Report(ctx, s)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {

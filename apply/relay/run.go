@@ -84,7 +84,7 @@ func (n *node) start(ctx context.Context, changes <-chan revision.Hash) error {
 	}
 	last, lastErr := n.kept()
 	if last != nil && lastErr == nil && (r == nil || last.Hash != r.Hash) {
-		refused := n.said
+		refused := n.status()
 		lastErr = n.begin(last)
 		if lastErr == nil {
 			n.note(func(s *state.Node) { s.Refused, s.LastError = refused.Refused, refused.LastError })
