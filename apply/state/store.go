@@ -73,8 +73,10 @@ type Node struct {
 	Oldest    time.Time     `json:"oldest,omitzero"`
 	Refused   revision.Hash `json:"refused,omitempty"` // the revision that failed to load
 	LastError string        `json:"last_error,omitempty"`
-	At        time.Time     `json:"at"`                // when it said so
-	Stopped   bool          `json:"stopped,omitempty"` // it said goodbye
+	// LastErrorAt is when that was; zero: it still holds.
+	LastErrorAt time.Time `json:"last_error_at,omitzero"`
+	At          time.Time `json:"at"`                // when it said so
+	Stopped     bool      `json:"stopped,omitempty"` // it said goodbye
 }
 
 // Live reports whether the node spoke lately.

@@ -145,7 +145,11 @@ func (s *status) text(w io.Writer, now time.Time) error {
 		}
 		fmt.Fprintf(&b, "\n  reported   %s ago\n", now.Sub(n.At).Round(time.Second))
 		if n.LastError != "" {
-			fmt.Fprintf(&b, "  last error %s\n", n.LastError)
+			b.WriteString("  last error ")
+			if !n.LastErrorAt.IsZero() {
+				fmt.Fprintf(&b, "%s ago: ", now.Sub(n.LastErrorAt).Round(time.Second))
+			}
+			b.WriteString(n.LastError + "\n")
 		}
 	}
 	_, err := io.WriteString(w, b.String())
