@@ -68,6 +68,24 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestServeBeforeApply starts the relay before anything was applied: the first
+// apply sets it to work, and waits for no other node.
+func TestServeBeforeApply(t *testing.T) {
+	host := newMailHost(t, nil, nil)
+	s := newSite(t)
+	s.serveUntil("waits for the first mailrelay apply")
+	s.configure(localSite(reloadOut, "$HOST", host.addr))
+	if out, _ := s.run(exitNotConverged, "plan", "-detailed-exitcode"); !strings.Contains(out, "to add") {
+		t.Errorf("plan says\n%s", out)
+	}
+	s.run(exitDone, "apply", "-auto-approve", "-detailed-exitcode")
+	if n := s.node(); n.State != "running" || n.Relay != "relay.edge" || n.LastError != "" {
+		t.Errorf("status says %+v", n)
+	}
+	s.mail("printer@contoso.com", "someone@fabrikam.com")
+	host.next(t)
+}
+
 // TestReloadRefused applies revisions that cannot load: the old one goes on, and
 // status and plan say why, until another apply mends it.
 func TestReloadRefused(t *testing.T) {

@@ -188,7 +188,7 @@ func (a *app) ready(ctx context.Context, store state.Store, ended chan error) er
 		if err != nil {
 			return err
 		}
-		if len(nodes) > 0 && len(nodes[0].Listeners) > 0 {
+		if slices.ContainsFunc(nodes, func(n state.Node) bool { return len(n.Listeners) > 0 }) {
 			return nil
 		}
 		select {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,11 +86,14 @@ func (s *site) apply(text string) {
 
 // serve starts the relay, in an empty directory and without any environment, and
 // returns when a revision is in force.
-func (s *site) serve() {
+func (s *site) serve() { s.serveUntil("a revision is in force") }
+
+// serveUntil starts the relay, and returns when its log holds the words.
+func (s *site) serveUntil(words string) {
 	s.t.Helper()
 	cmd := exec.Command("mailrelay", "serve", "-state="+s.state)
 	cmd.Dir, cmd.Env = s.t.TempDir(), []string{}
-	relay, err := daemon.Start(s.t, cmd, "a revision is in force")
+	relay, err := daemon.Start(s.t, cmd, words)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -105,7 +109,7 @@ func (s *site) serve() {
 }
 
 // status is what status -json says: when the revision was applied, and what the
-// only relay node does.
+// only node does that has been a relay.
 func (s *site) status() (applied time.Time, node nodeStatus) {
 	s.t.Helper()
 	out, _ := s.run(exitDone, "status", "-json")
@@ -113,10 +117,11 @@ func (s *site) status() (applied time.Time, node nodeStatus) {
 	if err := json.Unmarshal([]byte(out), &st); err != nil {
 		s.t.Fatal(err)
 	}
-	if st.Revision == nil || len(st.Nodes) != 1 {
+	nodes := slices.DeleteFunc(st.Nodes, func(n nodeStatus) bool { return n.Relay == "" && n.State == "stopped" })
+	if st.Revision == nil || len(nodes) != 1 {
 		s.t.Fatalf("status has no revision, or not one node:\n%s", out)
 	}
-	return st.Revision.Applied, st.Nodes[0]
+	return st.Revision.Applied, nodes[0]
 }
 
 func (s *site) node() nodeStatus {
