@@ -24,7 +24,7 @@ func (p *Policy) Explain(c Client, from, to schema.Mailbox) (Verdict, []Because)
 }
 
 // ExplainSize is Explain for a message of size bytes: it includes the limits of
-// the receive connector (Receive.Fits) and of the ways out (Policy.Fits). With
+// the receive connector (Receive.Limit) and of the ways out (Policy.Fits). With
 // size 0, not known yet, it is Explain.
 func (p *Policy) ExplainSize(c Client, from, to schema.Mailbox, size int64) (Verdict, []Because) {
 	t := &trace{}
