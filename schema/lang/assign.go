@@ -102,7 +102,7 @@ func (v *variable) fromText(src *sources, origin, text string) hcl.Diagnostics {
 	if diags = append(diags, tooLarge(expr)...); diags.HasErrors() {
 		return diags
 	}
-	value, diags := expr.Value(nil)
+	value, diags := src.meter.expr(expr).Value(nil)
 	if diags.HasErrors() {
 		return diags
 	}

@@ -15,13 +15,14 @@ type evaluator struct {
 	graph     *graph
 	views     *views
 	functions map[string]function.Function
+	meter     *meter
 	values    map[*node]cty.Value // DynamicVal where something is wrong, which was reported
 	blocks    []schema.Block
 	pointed   []pointed // by attributes that order
 }
 
-func newEvaluator(types []*schema.Type, g *graph, f map[string]function.Function) *evaluator {
-	return &evaluator{graph: g, views: newViews(types), functions: f, values: map[*node]cty.Value{}}
+func newEvaluator(types []*schema.Type, g *graph, f map[string]function.Function, m *meter) *evaluator {
+	return &evaluator{graph: g, views: newViews(types), functions: m.limited(f), meter: m, values: map[*node]cty.Value{}}
 }
 
 func (ev *evaluator) node(n *node) hcl.Diagnostics {
@@ -40,7 +41,7 @@ func (ev *evaluator) node(n *node) hcl.Diagnostics {
 		if n.bad[n.local] {
 			return nil
 		}
-		v, diags := value(n.local.Expr, ev.context(n))
+		v, diags := ev.meter.value(n.local.Expr, ev.context(n))
 		if !diags.HasErrors() {
 			ev.values[n] = v
 		}

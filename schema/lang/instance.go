@@ -55,7 +55,7 @@ func (ev *evaluator) items(n *node, ctx *hcl.EvalContext) (cty.Value, hcl.Diagno
 	if n.bad[b.forEach] {
 		return cty.DynamicVal, nil
 	}
-	items, diags := value(b.forEach.Expr, ctx)
+	items, diags := ev.meter.value(b.forEach.Expr, ctx)
 	if diags.HasErrors() {
 		return cty.DynamicVal, diags
 	}
@@ -70,7 +70,10 @@ func (ev *evaluator) items(n *node, ctx *hcl.EvalContext) (cty.Value, hcl.Diagno
 // if the block could not be made, which breaks n, or if nothing refers to it.
 func (ev *evaluator) instance(n *node, ctx *hcl.EvalContext, key string) (cty.Value, hcl.Diagnostics) {
 	b := n.block
-	s := &scope{ctx: ctx, views: ev.views, graph: ev.graph, node: n}
+	if err := ev.meter.spend(blockCost); err != nil {
+		return cty.DynamicVal, hcl.Diagnostics{beyond(n.decl, err)}
+	}
+	s := &scope{meter: ev.meter, ctx: ctx, views: ev.views, graph: ev.graph, node: n}
 	value := s.object(b.body)
 	var free map[string]cty.Value
 	if open := b.typ.Body.Open; open != "" {

@@ -44,6 +44,7 @@ type Options struct {
 	Env      func(string) (string, bool)  // like os.LookupEnv; nil: no environment
 	ReadFile func(string) ([]byte, error) // reads the files among Given; nil: os.ReadFile
 	Version  string                       // of this program; empty: required_version is not checked
+	Budget   int64                        // bytes of values that evaluation may make; 0: 2 GiB
 
 	tests *tests // what LoadTests reads besides; nil: no tests
 }
@@ -77,7 +78,7 @@ func load(fsys fs.FS, where string, o Options) (*schema.Config, hcl.Diagnostics)
 	if o.ReadFile == nil {
 		o.ReadFile = os.ReadFile
 	}
-	src := &sources{fsys: fsys, files: map[string]*hcl.File{}}
+	src := &sources{fsys: fsys, files: map[string]*hcl.File{}, meter: newMeter(o.Budget)}
 	bodies, diags := src.configuration(where)
 	diags = append(diags, o.tests.read(src)...)
 	var blocks []schema.Block
@@ -104,9 +105,12 @@ func evaluate(src *sources, bodies []source, o Options) ([]schema.Block, []schem
 	diags = append(diags, o.tests.declare(g, types)...)
 	order, more := g.order()
 	diags = append(diags, more...)
-	ev := newEvaluator(types, g, functions(src.fsys))
+	ev := newEvaluator(types, g, functions(src.fsys), src.meter)
 	for _, n := range order {
 		diags = append(diags, ev.node(n)...)
+		if src.meter.over() {
+			return nil, nil, diags.Extend(src.meter.ranOut(diags))
+		}
 	}
 	diags = append(diags, o.tests.evaluate(ev)...)
 	diags = append(diags, missing(ev.pointed, ev.blocks)...)

@@ -49,7 +49,7 @@ func (ts *tests) instances(ev *evaluator, n *node) hcl.Diagnostics {
 }
 
 func (ts *tests) instance(ev *evaluator, n *node, ctx *hcl.EvalContext, key string) hcl.Diagnostics {
-	s := &scope{ctx: ctx, views: ev.views, graph: ev.graph, node: n}
+	s := &scope{meter: ev.meter, ctx: ctx, views: ev.views, graph: ev.graph, node: n}
 	value := s.object(n.block.body)
 	if !n.block.valid || s.failed {
 		s.check()

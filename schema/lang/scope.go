@@ -13,6 +13,7 @@ type scope struct {
 	ctx     *hcl.EvalContext
 	views   *views
 	graph   *graph
+	meter   *meter
 	node    *node
 	found   []evaluated
 	pointed []pointed
@@ -90,7 +91,7 @@ func (s *scope) attr(a attribute) (cty.Value, bool) {
 	if isRef {
 		expr = chosen(expr, s.ctx)
 	}
-	v, diags := value(expr, s.ctx)
+	v, diags := s.meter.value(expr, s.ctx)
 	s.diags = append(s.diags, diags...)
 	if diags.HasErrors() {
 		return cty.NilVal, false

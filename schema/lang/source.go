@@ -18,6 +18,7 @@ const maxFile = 16 << 20
 type sources struct {
 	fsys  fs.FS
 	files map[string]*hcl.File // by name
+	meter *meter               // of the expressions in them; nil: they are not evaluated
 }
 
 // source is one parsed file.
@@ -102,7 +103,11 @@ func (s *sources) parse(name string, text []byte) (*hclsyntax.Body, hcl.Diagnost
 	if !ok {
 		body = &hclsyntax.Body{}
 	}
-	return body, append(untilOpen(diags), tooLarge(body)...)
+	diags = append(untilOpen(diags), tooLarge(body)...)
+	if s.meter != nil && !diags.HasErrors() {
+		s.meter.attach(body)
+	}
+	return body, diags
 }
 
 // untilOpen leaves out what the parser says after a quote that is not closed:
