@@ -59,7 +59,7 @@ func TestNoise(t *testing.T) {
 	w := newWorld(t, nil)
 	w.runsFrom(block(connector("one", relaying, `auth_mechanisms = ["tls"]`, "max_message_size = 100000", "max_inbound_connections_per_source = 1000")))
 	w.talk("10.1.2.3", hello).conn.Close()
-	before := settled(0)
+	before := settled(20)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	end := time.Now().Add(long)
@@ -95,10 +95,10 @@ func TestNoise(t *testing.T) {
 }
 
 // settled is the number of goroutines when it is no larger than want, or has not
-// fallen for a while.
+// fallen for longer than delivery keeps an idle connection.
 func settled(want int) int {
 	n := runtime.NumGoroutine()
-	for quiet := 0; n > want && quiet < 40; quiet++ {
+	for quiet := 0; n > want && quiet < 160; quiet++ {
 		time.Sleep(50 * time.Millisecond)
 		if now := runtime.NumGoroutine(); now < n {
 			quiet = 0
