@@ -44,7 +44,7 @@ func newNode(ctx context.Context, o Options) *node {
 	return n
 }
 
-// nodeName names a node before it knows which relay it is.
+// nodeName names a node: its machine, and the relay that it was told to be.
 func nodeName(relay string) string {
 	host, err := os.Hostname()
 	if err != nil {

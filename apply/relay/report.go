@@ -34,19 +34,13 @@ func (n *node) note(change func(*state.Node)) {
 	change(&n.said)
 }
 
-// running notes the edition in force. Under the name that the node had before it
-// knew its relay it says goodbye.
+// running notes the edition in force.
 func (n *node) running(e *edition) {
 	listeners := n.listeners.names()
-	if before := n.status(); before.Name != nodeName(e.relay.Addr().String()) {
-		before.Stopped, before.LastError = true, ""
-		n.tell(before)
-	}
 	n.note(func(s *state.Node) {
 		if s.Revision != e.revision.Hash {
 			s.Since = n.o.Clock()
 		}
-		s.Name = nodeName(e.relay.Addr().String())
 		s.Relay, s.Revision, s.Serial = e.relay.Addr().String(), e.revision.Hash, e.revision.Serial
 		s.Listeners, s.Refused, s.LastError = listeners, "", ""
 	})

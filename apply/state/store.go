@@ -62,7 +62,7 @@ const Stale = 15 * time.Second
 // Node is what a relay node says of itself, every five seconds and at each
 // change.
 type Node struct {
-	Name      string        `json:"name"` // host name, and the relay's address
+	Name      string        `json:"name"` // host name, and the relay if it was told which one to be
 	Relay     string        `json:"relay"`
 	PID       int           `json:"pid"`
 	Revision  revision.Hash `json:"revision"` // what it runs

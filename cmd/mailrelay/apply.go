@@ -188,7 +188,11 @@ func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o appl
 }
 
 func (a *app) event(e apply.Event) {
-	if e.Err == nil {
+	switch {
+	case e.Err != nil: // the error that ends the command says it
+	case e.Addr.IsZero():
+		a.ui.Progress("%s", e.Text)
+	default:
 		a.ui.Progress("%s: %s", e.Addr, e.Text)
 	}
 }
