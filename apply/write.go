@@ -45,11 +45,18 @@ func (r *run) write(ctx context.Context, sets []plan.SetChange) []plan.SetChange
 				return
 			}
 			done = append(done, zones[zone]...)
-			r.event(zone, nil, "%d RRsets written", len(zones[zone]))
+			r.event(zone, nil, "%s written", rrsets(len(zones[zone])))
 		})
 	}
 	wg.Wait()
 	return done
+}
+
+func rrsets(n int) string {
+	if n == 1 {
+		return "1 RRset"
+	}
+	return fmt.Sprintf("%d RRsets", n)
 }
 
 func (r *run) writeZone(ctx context.Context, zone *schema.Zone, sets []plan.SetChange) error {
@@ -60,7 +67,7 @@ func (r *run) writeZone(ctx context.Context, zone *schema.Zone, sets []plan.SetC
 	if w == nil {
 		return fmt.Errorf("a person writes this zone")
 	}
-	r.event(zone.Addr(), nil, "writing %d RRsets of %s", len(sets), zone.Name)
+	r.event(zone.Addr(), nil, "writing %s of %s", rrsets(len(sets)), zone.Name)
 	r.checkpoint("before the update")
 	return w.Write(ctx, zone, sets)
 }

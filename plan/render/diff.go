@@ -36,7 +36,7 @@ func (rc ResourceChange) body(b *bytes.Buffer, s Style) {
 
 // header is the first line of the block as it stands in a configuration.
 func (rc ResourceChange) header() string {
-	return fmt.Sprintf("%s %q", rc.Type, rc.Name)
+	return fmt.Sprintf("%s \"%s\"", rc.Type, strings.ReplaceAll(rc.Name, ".", `" "`)) // a service has two labels
 }
 
 func decode(raw json.RawMessage) map[string]any {

@@ -82,6 +82,9 @@ func (n Summary) planLine() string {
 
 func (m *Model) legend(b *bytes.Buffer, s Style) {
 	if m.Summary.Add+m.Summary.Change+m.Summary.Remove == 0 {
+		return // what is imported has no symbol
+	}
+	if m.Summary.Add+m.Summary.Change+m.Summary.Remove == 0 {
 		return
 	}
 	b.WriteString("Actions are indicated with the following symbols:\n")
@@ -129,7 +132,11 @@ func (rc ResourceChange) text(b *bytes.Buffer, s Style) {
 		b.WriteString("  # (because it is not in the configuration any more)\n")
 	}
 	if rc.Foreign > 0 {
-		fmt.Fprintf(b, "  # (%s of others in the same RRset stay as they are)\n", count(rc.Foreign, "value"))
+		stay := "stay as they are"
+		if rc.Foreign == 1 {
+			stay = "stays as it is"
+		}
+		fmt.Fprintf(b, "  # (%s of others in the same RRset %s)\n", count(rc.Foreign, "value"), stay)
 	}
 	if rc.Note != "" {
 		fmt.Fprintf(b, "  # (%s)\n", rc.Note)
