@@ -111,12 +111,12 @@ func (r *run) run(ctx context.Context) error {
 			written = append(written, s)
 		}
 	}
-	if r.plan.Empty() && len(r.plan.Adopted)+len(r.plan.Disowned) == 0 && (r.base == nil || len(r.base.Intent) == 0) {
+	if r.plan.Empty() && len(r.plan.Adopted)+len(r.plan.Disowned) == 0 && !r.unfinished() {
 		return nil
 	}
 	owned := r.owned(nil)
 	if len(written) == 0 {
-		return r.put(ctx, owned, nil, nil)
+		return r.put(ctx, owned, nil, r.still())
 	}
 	r.checkpoint("before the intent")
 	if err := r.put(ctx, owned, intent(written), r.retained()); err != nil {
@@ -135,14 +135,16 @@ func (r *run) run(ctx context.Context) error {
 			open = append(open, s) // it may have been written: the next plan looks
 		}
 	}
-	retained := r.retained()
-	if len(r.result.Failed) == 0 {
-		retained = nil
-	}
-	if err := r.put(context.WithoutCancel(ctx), r.owned(done), intent(open), retained); err != nil {
+	if err := r.put(context.WithoutCancel(ctx), r.owned(done), intent(open), r.still()); err != nil {
 		return err
 	}
 	return r.failure()
+}
+
+// unfinished reports whether the base holds something of an earlier apply that
+// can be settled now.
+func (r *run) unfinished() bool {
+	return r.base != nil && (len(r.base.Intent) > len(r.plan.Unsettled) || len(r.base.Retained) > len(r.still()))
 }
 
 // failure is the error of a run in which a zone was not written.
@@ -173,11 +175,12 @@ func intent(sets []plan.SetChange) []revision.Step {
 	return out
 }
 
-// put makes a new revision current.
+// put makes a new revision current. Its intent is steps, and what is not settled
+// of the base's.
 func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.Step, retained []revision.Retained) error {
 	next := &revision.Revision{
 		Lineage: rand.Text(), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
-		Target: r.plan.Target, Owned: owned, Intent: steps, Retained: retained, Stages: r.stages(),
+		Target: r.plan.Target, Owned: owned, Intent: slices.Concat(r.plan.Unsettled, steps), Retained: retained, Stages: r.stages(),
 	}
 	if cur := r.result.Revision; cur != nil {
 		next.Lineage, next.Serial, next.Parent = cur.Lineage, cur.Serial+1, cur.Hash

@@ -82,6 +82,18 @@ type Change struct {
 	Decl      hcl.Range
 }
 
+// Key is the RRset that the change of a record is about; zero for other blocks.
+func (c Change) Key() rr.Key {
+	v := c.After
+	if v == cty.NilVal || v.IsNull() {
+		v = c.Before
+	}
+	if v == cty.NilVal || v.IsNull() || !v.Type().HasAttribute("zone") || !v.Type().HasAttribute("values") {
+		return rr.Key{}
+	}
+	return rr.Key{Name: v.GetAttr("name").AsString(), Type: v.GetAttr("type").AsString()}
+}
+
 // SetChange is one RRset that apply writes, with the evidence that the write
 // depends on.
 type SetChange struct {
@@ -139,6 +151,7 @@ type Plan struct {
 	Sets         []SetChange       // sorted by zone and key
 	Adopted      []revision.Owned  // becomes ours without a write
 	Settled      []revision.Owned  // what is ours now, as far as it is known
+	Unsettled    []revision.Step   // of the base's intent: it is not known whether they were written
 	Disowned     []revision.Owned  // ours no more, and nothing to write: it is gone, or another block's
 	Expectations []Expectation
 	Stages       []revision.Entered // the stage of each domain once this is applied

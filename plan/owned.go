@@ -10,9 +10,9 @@ import (
 
 // settle gives what is ours, by place. An intent in the revision is what an apply
 // was about to write, or had written, when it ended: what is there now says
-// which.
-func settle(base *revision.Revision, views views) map[place][]revision.Owned {
-	out := map[place][]revision.Owned{}
+// which. Steps of which it is not known are open.
+func settle(base *revision.Revision, views views) (out map[place][]revision.Owned, open []revision.Step) {
+	out = map[place][]revision.Owned{}
 	for _, o := range base.Owned {
 		at := place{o.Zone, o.Set.Key()}
 		out[at] = append(out[at], o)
@@ -21,8 +21,10 @@ func settle(base *revision.Revision, views views) map[place][]revision.Owned {
 		at := place{step.Zone, step.Key()}
 		v := views.at(at.zone, at.key)
 		switch {
-		case v.open != "" || same(v.set, step.Before):
-			// Not written, or not known: what was ours before still is.
+		case v.open != "":
+			open = append(open, step) // what was ours before may still be
+		case same(v.set, step.Before):
+			// Not written: what was ours before still is.
 		case same(v.set, step.After):
 			out[at] = step.Owned
 		default:
@@ -32,7 +34,7 @@ func settle(base *revision.Revision, views views) map[place][]revision.Owned {
 			delete(out, at)
 		}
 	}
-	return out
+	return out, open
 }
 
 // present keeps of owned what stands in set.

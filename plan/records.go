@@ -49,7 +49,8 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views) e
 		}
 		want[at] = append(want[at], wanted{r, data})
 	}
-	ours := settle(base, views)
+	ours, open := settle(base, views)
+	p.Unsettled = open
 	for _, owned := range ours {
 		p.Settled = append(p.Settled, owned...)
 	}
