@@ -16,14 +16,14 @@ import (
 
 // body writes the attributes of a change: all of what comes or goes, and only
 // what differs of what is updated.
-func (rc ResourceChange) body(b *bytes.Buffer, s Style) {
+func (rc ResourceChange) body(b *bytes.Buffer, s Style, known defaults) {
 	before, after := decode(rc.Change.Before), decode(rc.Change.After)
 	action := rc.Change.Actions[0]
 	fmt.Fprintf(b, "  %s %s {\n", s.symbol(action), rc.header())
 	d := differ{b, s}
 	switch action {
 	case "create":
-		d.create("      ", after, defaults(rc.Type))
+		d.create("      ", after, known[rc.Type])
 	case "delete":
 		d.object("      ", "delete", before)
 	case "update":
@@ -79,18 +79,18 @@ func (d differ) create(indent string, o, defaults map[string]any) {
 	}
 }
 
-// defaults are the values of a block of type typ in which nothing was written.
-func defaults(typ string) map[string]any {
-	t := schema.TypeNamed(schema.Types(), typ)
-	if t == nil || typ == "record" { // a record shows what is in DNS
-		return nil
+// defaults are, by type, the values of a block in which nothing was written.
+type defaults map[string]map[string]any
+
+func newDefaults() defaults {
+	out := defaults{}
+	for _, t := range schema.Types() {
+		v := t.Body.Defaults()
+		if raw, err := ctyjson.Marshal(v, v.Type()); err == nil && t.Name != "record" { // a record shows what is in DNS
+			out[t.Name] = decode(raw)
+		}
 	}
-	v := t.Body.Defaults()
-	raw, err := ctyjson.Marshal(v, v.Type())
-	if err != nil {
-		return nil
-	}
-	return decode(raw)
+	return out
 }
 
 func (d differ) attr(indent, action, name string, v any) {

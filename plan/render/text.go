@@ -43,12 +43,13 @@ func Text(w io.Writer, m *Model, s Style) error {
 	if m.Stateless {
 		b.WriteString("Compared with live DNS alone, without the applied state (-state=none): what is applied is not known, so every block of the relay shows as new.\n\n")
 	}
-	m.drift(&b, s)
+	known := newDefaults()
+	m.drift(&b, s, known)
 	if m.Summary.any() || len(m.Moved) > 0 {
 		m.legend(&b, s)
 		b.WriteString("mailrelay will perform the following actions:\n\n")
 		for _, rc := range m.ResourceChanges {
-			rc.text(&b, s)
+			rc.text(&b, s, known)
 		}
 	}
 	m.byHand(&b, s)
@@ -99,7 +100,7 @@ func (m *Model) legend(b *bytes.Buffer, s Style) {
 	b.WriteString("\n")
 }
 
-func (m *Model) drift(b *bytes.Buffer, s Style) {
+func (m *Model) drift(b *bytes.Buffer, s Style, known defaults) {
 	if len(m.ResourceDrift) == 0 {
 		return
 	}
@@ -110,12 +111,12 @@ func (m *Model) drift(b *bytes.Buffer, s Style) {
 			what = "has been deleted"
 		}
 		fmt.Fprintf(b, "  # %s %s\n", s.bold(rc.Address), what)
-		rc.body(b, s)
+		rc.body(b, s, known)
 	}
 }
 
 // text writes one change as Terraform does.
-func (rc ResourceChange) text(b *bytes.Buffer, s Style) {
+func (rc ResourceChange) text(b *bytes.Buffer, s Style, known defaults) {
 	what := map[string]string{"create": "will be created", "update": "will be updated in-place", "delete": "will be destroyed"}[rc.Change.Actions[0]]
 	if rc.Change.Importing != nil {
 		what = "will be imported: it stands as wanted, and becomes ours without a write"
@@ -141,7 +142,7 @@ func (rc ResourceChange) text(b *bytes.Buffer, s Style) {
 	if rc.Note != "" {
 		fmt.Fprintf(b, "  # (%s)\n", rc.Note)
 	}
-	rc.body(b, s)
+	rc.body(b, s, known)
 }
 
 func (m *Model) open(b *bytes.Buffer, s Style) {
