@@ -74,7 +74,7 @@ func (n *node) openSpool(e *edition) (err error) {
 		return err
 	}
 	n.runner = deliver.New(deliver.Options{
-		Spool: deliver.Disk(n.spool), Relay: e.relay.Addr(), Dial: n.o.Dial, Resolver: n.o.Resolver,
+		Spool: deliver.Disk(n.spool), Dial: n.o.Dial, Resolver: n.o.Resolver,
 		Roots: n.o.Roots, ReadFile: n.o.ReadFile, Secret: n.o.Secret, Clock: n.o.Clock, Log: n.o.Log,
 		Delivered: n.o.Delivered, Grace: n.o.Grace,
 	})

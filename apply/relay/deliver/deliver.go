@@ -69,7 +69,6 @@ type Store interface {
 // Options is the world of a Runner. Only Spool is required.
 type Options struct {
 	Spool Store
-	Relay schema.Addr // which relay this is, for the choice of routes
 
 	// Dial connects; Source(ctx) gives it the local address that a connector wants.
 	// Nil means Dial.

@@ -66,7 +66,7 @@ func (r *Runner) ways(conf *config, m *message, targets []target) []way {
 	var out []way
 	full := map[laneKey]int{} // index in out of the group that has room
 	for _, t := range targets {
-		route, to := conf.policy.Route(r.o.Relay, m.env.Rcpts[t.rcpt].To, m.env.Size)
+		route, to := conf.policy.Route(conf.relay.Addr(), m.env.Rcpts[t.rcpt].To, m.env.Size)
 		t.to = to
 		if route == nil {
 			m.out[t.rcpt] = local(unrouted, "4.4.4", "no enabled send connector is for "+to.Domain+", or large enough")

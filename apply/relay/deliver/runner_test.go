@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/decide"
 )
 
 func TestDelivers(t *testing.T) {
@@ -44,6 +46,43 @@ func TestDelivers(t *testing.T) {
 			t.Errorf("the log says %s", w.log)
 		}
 	})
+}
+
+// TestAnotherRelay: a configuration in which the relay has another address routes
+// by that one.
+func TestAnotherRelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := connector(t, "192.0.2.1")
+		p := ofRelay{through(s), schema.Addr{Type: "relay", Name: "main"}}
+		w := newWorld(t, p, Options{})
+		host := &peer{}
+		w.net.peers["192.0.2.1:25"] = host.serve
+		w.start()
+		defer func() { w.stop() }()
+		w.mail("a@example.org", "b@example.com")
+		synctest.Wait()
+		if n := len(host.messages()); n != 0 {
+			t.Fatalf("%d messages left by the way of another relay", n)
+		}
+		w.use(p, block(t, "relay.main", map[string]cty.Value{"hostname": cty.StringVal("relay.example.org")}).(*schema.Relay))
+		synctest.Wait()
+		if n := len(host.messages()); n != 1 {
+			t.Errorf("%d messages left by the way of this relay", n)
+		}
+	})
+}
+
+// ofRelay has routes for one relay alone.
+type ofRelay struct {
+	policy
+	relay schema.Addr
+}
+
+func (p ofRelay) Route(relay schema.Addr, to schema.Mailbox, size int64) (*decide.Route, schema.Mailbox) {
+	if relay != p.relay {
+		return nil, to
+	}
+	return p.policy.Route(relay, to, size)
 }
 
 // TestConnections: connections are kept for further messages, up to the
