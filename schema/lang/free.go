@@ -2,7 +2,6 @@ package lang
 
 import (
 	"fmt"
-	"maps"
 
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
@@ -38,20 +37,20 @@ func (s *scope) free(b *body) (stored cty.Value, views map[string]cty.Value) {
 	kept := make(map[string]cty.Value, len(b.free))
 	for _, a := range b.free {
 		v, ok := s.attr(a)
-		switch {
-		case !ok:
+		if !ok {
 			s.failed = true
-		case holdsSecret(v):
+			continue
+		}
+		views[a.desc.Name], kept[a.desc.Name] = v, s.views.addresses(v)
+		if holdsSecret(kept[a.desc.Name]) {
 			s.failed = true
 			s.report(a.src.Expr, "Incorrect attribute value type", fmt.Sprintf("%s takes no secret. A secret may stand only where an argument takes one, because whatever stands elsewhere is shown in plans.", a.desc.Name))
-		default:
-			views[a.desc.Name], kept[a.desc.Name] = v, s.views.addresses(v)
 		}
 	}
 	if s.failed {
 		return cty.EmptyObjectVal, nil
 	}
-	return cty.ObjectVal(kept), maps.Clone(views)
+	return cty.ObjectVal(kept), views
 }
 
 // holdsSecret reports whether a secret stands anywhere in v.
