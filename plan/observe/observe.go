@@ -38,8 +38,11 @@ func (c *Client) RRsets(ctx context.Context, asks []Ask) []plan.Observation {
 		mu  sync.Mutex
 		wg  sync.WaitGroup
 	)
+	slots := make(chan struct{}, c.o.InFlight) // the servers of all zones are looked up at the resolvers
 	for z, keys := range byZone {
+		slots <- struct{}{}
 		wg.Go(func() {
+			defer func() { <-slots }()
 			tasks := r.tasks(ctx, z, keys)
 			mu.Lock()
 			defer mu.Unlock()
