@@ -70,7 +70,7 @@ func (a *app) sandbox(ctx context.Context, approve, once bool) error {
 	if err := a.applyNow(ctx, applyOptions{approve: approve, parallel: 4}); err != nil {
 		return err
 	}
-	if err := a.person(ctx, w); err != nil {
+	if err := a.person(ctx, w, config); err != nil {
 		return err
 	}
 	return a.sandboxRelay(ctx, w, config, once)
@@ -89,7 +89,11 @@ func (a *app) heading(format string, args ...any) {
 }
 
 // person plays the one who edits the zones that mailrelay does not write.
-func (a *app) person(ctx context.Context, w *sandbox.World) error {
+func (a *app) person(ctx context.Context, w *sandbox.World, config *schema.Config) error {
+	manual := func(z *schema.Zone) bool { return z.RFC2136 == nil }
+	if !slices.ContainsFunc(schema.All[*schema.Zone](config), manual) {
+		return nil
+	}
 	p, _, err := a.makePlan(ctx)
 	if err != nil {
 		return err
