@@ -16,7 +16,7 @@ record "mx" { # mailrelay writes it
   zone   = zone.contoso
   type   = "MX"
   ttl    = 300
-  values = ["10 ${relay.edge.hostname}."]
+  values = domain.contoso.stage.mx
 }
 
 record "spf" {

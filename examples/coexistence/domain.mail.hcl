@@ -2,6 +2,7 @@ domain "contoso" {
   name    = "contoso.com"
   type    = "internal_relay" # not every recipient lives here
   default = true
+  stage   = stage.coexist # a cutover is a change to this line
 }
 
 recipients "cloud" {

@@ -29,7 +29,8 @@ func TestExampleMeansWhatItSays(t *testing.T) {
 		"allowlist.applications", "domain.contoso", "expect.rdns", "mailrelay", "receive_connector.application",
 		`receive_connector.device["printers"]`, `receive_connector.device["scanners"]`, "receive_connector.internet",
 		"recipients.cloud", "record.mx", "record.spf", "relay.edge", "send_connector.exchange_online",
-		"send_connector.internet", "send_connector.mailbox_servers", "zone.contoso",
+		"send_connector.internet", "send_connector.mailbox_servers", "service.microsoft365.contoso",
+		"stage.coexist", "stage.cutover", "zone.contoso",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("addresses -want +got\n%s", diff)

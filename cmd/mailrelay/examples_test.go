@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailrelay/mailrelay/cmd/mailrelay/internal/sandbox"
+	"github.com/mailrelay/mailrelay/cmd/mailrelay/internal/ui"
+	"github.com/mailrelay/mailrelay/plan/render"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected plans of the examples")
+
+// TestExamplePlans plans every example against the zone files of its sandbox, on a
+// day on which none of its dates has passed, and compares the plan as it is shown
+// with expected.plan.txt.
+func TestExamplePlans(t *testing.T) {
+	dirs, err := filepath.Glob("../../examples/*/mailrelay.mail.hcl")
+	if err != nil || len(dirs) < 4 {
+		t.Fatalf("%d examples: %v", len(dirs), err)
+	}
+	for _, file := range dirs {
+		dir := filepath.Dir(file)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			got := examplePlan(t, dir)
+			golden := filepath.Join(dir, "expected.plan.txt")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatalf("%v: run the test with -update, and read what it writes", err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// examplePlan is the plan of the example in dir, with nothing applied yet, as text
+// in which no port is random.
+func examplePlan(t *testing.T, dir string) []byte {
+	t.Helper()
+	none := func(string) (string, bool) { return "", false }
+	a := &app{ui: ui.New(nil, io.Discard, os.Stderr, none), env: none, world: realWorld(), dir: dir, state: t.TempDir()}
+	config, err := a.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := sandbox.New(filepath.Join(dir, "sandbox"), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	a.enter(w)
+	a.world.clock = func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+	p, _, err := a.makePlan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := render.NewModel(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	if err := render.Text(&text, m, render.Style{}); err != nil {
+		t.Fatal(err)
+	}
+	return shortened(regexp.MustCompile(`(127\.0\.0\.1|\[::1\]):\d+`).ReplaceAll(text.Bytes(), []byte("$1:PORT")))
+}
+
+// shortened leaves out what is shown of a block after its second instance, and of a
+// list after its tenth element, and says how much that is.
+func shortened(text []byte) []byte {
+	var out bytes.Buffer
+	instance := regexp.MustCompile(`^  # (\S+)\[".*"\] `)
+	shown, left := map[string]int{}, map[string]int{}
+	var names []string
+	for _, part := range bytes.SplitAfter(text, []byte("\n\n")) {
+		m := instance.FindSubmatch(part)
+		if m == nil {
+			for _, name := range names {
+				fmt.Fprintf(&out, "  [and %d more of %s]\n\n", left[name], name)
+			}
+			names = nil
+			out.Write(part)
+			continue
+		}
+		name := string(m[1])
+		if shown[name]++; shown[name] > 2 {
+			if left[name]++; left[name] == 1 {
+				names = append(names, name)
+			}
+			continue
+		}
+		out.Write(cut(part))
+	}
+	return out.Bytes()
+}
+
+// cut shortens the lists in part.
+func cut(part []byte) []byte {
+	var out bytes.Buffer
+	run := 0
+	flush := func() {
+		if run > 10 {
+			fmt.Fprintf(&out, "          [and %d more]\n", run-10)
+		}
+		run = 0
+	}
+	for line := range bytes.Lines(part) {
+		if !bytes.HasPrefix(line, []byte(`          + "`)) {
+			flush()
+			out.Write(line)
+			continue
+		}
+		if run++; run <= 10 {
+			out.Write(line)
+		}
+	}
+	flush()
+	return out.Bytes()
+}
