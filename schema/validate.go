@@ -13,6 +13,8 @@ func Validate(c *Config) []Problem {
 	v.references()
 	v.zones()
 	v.records()
+	v.targets()
+	v.policies()
 	v.expectations()
 	v.domains()
 	v.recipients()

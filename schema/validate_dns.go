@@ -104,7 +104,11 @@ func (v *validation) shared(key rrset, records []*Record) {
 // data finds values that are not record data of the type typ.
 func (v *validation) data(b Block, typ, origin string, values []string) {
 	for _, text := range values {
-		if _, err := rr.Parse(typ, origin, text); err != nil {
+		d, err := rr.Parse(typ, origin, text)
+		if err == nil {
+			err = fields(typ, text, d)
+		}
+		if err != nil {
 			v.report(b, "values", fmt.Sprintf("Invalid %s record", typ), "%s", sentence(err))
 		}
 	}
