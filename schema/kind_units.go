@@ -26,10 +26,16 @@ func Duration(low, high time.Duration) Kind {
 	}}
 }
 
+// maxDays is the longest duration in days, a little less than Go can hold.
+const maxDays = 100_000
+
 // ParseDuration reads a duration of Go's form, or whole days ("7d").
 func ParseDuration(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+		if n, err := strconv.ParseUint(days, 10, 63); err == nil {
+			if n > maxDays {
+				return 0, fmt.Errorf("%q is out of range: no duration is longer than %dd", s, maxDays)
+			}
 			return time.Duration(n) * 24 * time.Hour, nil
 		}
 	}
@@ -71,7 +77,10 @@ func Size(low, high int64) Kind {
 // ParseSize reads an amount of bytes.
 func ParseSize(s string) (int64, error) {
 	n, err := humanize.ParseBytes(s)
-	if err != nil || n > 1<<62 {
+	if err == nil && n > 1<<62 {
+		return 0, fmt.Errorf("%q is out of range: nothing is that large", s)
+	}
+	if err != nil {
 		return 0, fmt.Errorf("%q is not a size: write \"10MiB\", \"2048KB\" or a number of bytes", s)
 	}
 	return int64(n), nil

@@ -50,6 +50,10 @@ func (s *scope) elements(f evaluated, elem schema.Kind) {
 			continue
 		}
 		cv, err := schema.Convert(elem, v)
+		if err != nil && v.Type().Equals(schema.SecretType()) {
+			s.report(e, "Invalid value", fmt.Sprintf("%s takes no secret. %s", f.desc.Name, noSecret))
+			continue
+		}
 		if err != nil {
 			s.report(e, "Invalid value", fmt.Sprintf("%s: each element is %s, and this is %s.", f.desc.Name, elem.What(), article(v.Type())))
 			continue
@@ -75,12 +79,15 @@ func literals(expr hclsyntax.Expression) []hclsyntax.Expression {
 	return nil
 }
 
+// noSecret says why a secret is refused.
+const noSecret = "A secret may stand only where an argument takes one, because whatever stands elsewhere is shown in plans."
+
 // mismatch reports a value of the wrong type.
 func (s *scope) mismatch(a attribute, v cty.Value, err error) {
 	const summary = "Incorrect attribute value type"
 	switch {
 	case v.Type().Equals(schema.SecretType()):
-		s.report(a.src.Expr, summary, fmt.Sprintf("%s takes no secret. A secret may stand only where an argument takes one, because whatever stands elsewhere is shown in plans.", a.desc.Name))
+		s.report(a.src.Expr, summary, fmt.Sprintf("%s takes no secret. %s", a.desc.Name, noSecret))
 		return
 	case s.whole(v) != "":
 		s.report(a.src.Expr, summary, fmt.Sprintf("%s is a whole block, and %s takes %s. Add the attribute that is meant, like %s.%s.", address(v), a.desc.Name, a.desc.Kind.What(), address(v), s.whole(v)))

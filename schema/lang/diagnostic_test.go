@@ -47,7 +47,7 @@ zonne "y" {}
 func TestSnippetsLieInTheirFiles(t *testing.T) {
 	shown := 0
 	for name, fsys := range configurations(t, "bad") {
-		c, diags := lang.LoadFS(fsys, lang.Options{})
+		c, diags := lang.LoadFS(fsys, lang.Options{Budget: 16 << 20})
 		for i, d := range lang.Diagnostics(c.Sources, diags) {
 			s := d.Snippet
 			if s == nil {

@@ -46,6 +46,32 @@ func traversal(t hcl.Traversal) string {
 	return b.String()
 }
 
+// maxShown is how many bytes of a string a diagnostic shows.
+const maxShown = 200
+
+// cut shortens a string that is too long to be shown.
+func cut(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxShown], "") + "…"
+}
+
+// tooLong reports whether the values of d hold a string that is too long to be
+// shown.
+func tooLong(d *hcl.Diagnostic) bool {
+	if d.Expression == nil || d.EvalContext == nil {
+		return false
+	}
+	for _, t := range d.Expression.Variables() {
+		v, diags := t.TraverseAbs(d.EvalContext)
+		if !diags.HasErrors() && v.Type() == cty.String && v.IsKnown() && !v.IsNull() && len(v.AsString()) > maxShown {
+			return true
+		}
+	}
+	return false
+}
+
 // inShort describes a value, which is known, so that it fits into a line.
 func inShort(v cty.Value) string {
 	ty := v.Type()
@@ -57,7 +83,7 @@ func inShort(v cty.Value) string {
 	case ty == cty.Number:
 		return v.AsBigFloat().Text('g', 10)
 	case ty == cty.String:
-		return strconv.Quote(v.AsString())
+		return strconv.Quote(cut(v.AsString()))
 	case ty.IsObjectType():
 		return fmt.Sprintf("object with %s", count(len(ty.AttributeTypes()), "attribute"))
 	}

@@ -18,6 +18,9 @@ import (
 func value(expr hclsyntax.Expression, ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	v, diags := expr.Value(ctx)
 	for _, d := range diags {
+		if d.Summary == "Invalid template interpolation value" {
+			explainSecret(d)
+		}
 		t, ok := d.Expression.(*hclsyntax.ScopeTraversalExpr)
 		switch {
 		case !ok:
@@ -28,6 +31,15 @@ func value(expr hclsyntax.Expression, ctx *hcl.EvalContext) (cty.Value, hcl.Diag
 		}
 	}
 	return v, diags
+}
+
+// explainSecret says of a secret that stands in a text why it must not.
+func explainSecret(d *hcl.Diagnostic) {
+	v, diags := d.Expression.Value(d.EvalContext)
+	if !diags.HasErrors() && v.Type().Equals(schema.SecretType()) {
+		d.Detail = "A text holds no secret. " + noSecret
+		d.Expression, d.EvalContext = nil, nil
+	}
 }
 
 func explain(d *hcl.Diagnostic, t hcl.Traversal, ctx *hcl.EvalContext) {

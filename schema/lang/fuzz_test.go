@@ -64,7 +64,7 @@ func texts(t testing.TB) []string {
 // what it says, nor storing what it gives, which means the same afterwards.
 func survives(t *testing.T, text string) {
 	fsys := fstest.MapFS{"a.mail.hcl": &fstest.MapFile{Data: []byte(text)}}
-	c, diags := lang.LoadFS(fsys, lang.Options{Version: "0.1.0"})
+	c, diags := lang.LoadFS(fsys, lang.Options{Version: "0.1.0", Budget: 16 << 20})
 	if err := lang.WriteDiagnostics(io.Discard, c.Sources, 78, true, diags); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}

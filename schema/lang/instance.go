@@ -71,7 +71,7 @@ func (ev *evaluator) items(n *node, ctx *hcl.EvalContext) (cty.Value, hcl.Diagno
 func (ev *evaluator) instance(n *node, ctx *hcl.EvalContext, key string) (cty.Value, hcl.Diagnostics) {
 	b := n.block
 	if err := ev.meter.spend(blockCost); err != nil {
-		return cty.DynamicVal, hcl.Diagnostics{beyond(n.decl, err)}
+		return cty.DynamicVal, hcl.Diagnostics{ev.meter.beyond(n.decl, err)}
 	}
 	s := &scope{meter: ev.meter, ctx: ctx, views: ev.views, graph: ev.graph, node: n}
 	value := s.object(b.body)

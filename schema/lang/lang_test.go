@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -81,6 +82,12 @@ func options(t *testing.T, text string, fsys fs.FS) lang.Options {
 			o.Given = append(o.Given, lang.Given{File: rest})
 		case "env":
 			env[name] = value
+		case "budget":
+			n, err := strconv.ParseInt(rest, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Budget = n
 		case "version":
 			o.Version = rest
 		default:

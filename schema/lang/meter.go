@@ -3,6 +3,7 @@ package lang
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/hashicorp/hcl/v2"
@@ -32,6 +33,7 @@ const (
 // is spent is never given back, and when nothing is left every expression fails.
 type meter struct {
 	budget, left int64
+	said         *hcl.Diagnostic // when the budget ran out
 }
 
 // newMeter gives a meter with a budget in bytes; 0 is maxMade.
@@ -39,14 +41,14 @@ func newMeter(budget int64) *meter {
 	if budget <= 0 {
 		budget = maxMade
 	}
-	return &meter{budget, budget}
+	return &meter{budget: budget, left: budget}
 }
 
 // tooMuch says that the budget does not suffice.
 type tooMuch struct{ budget int64 }
 
 func (e tooMuch) Error() string {
-	return fmt.Sprintf("it makes more values than the %s that a whole configuration may make: look for a for expression in another one, or for a text that is repeated, and make less of it", humanize.IBytes(uint64(e.budget)))
+	return fmt.Sprintf("it makes more values than the %s that a whole configuration may make: look for a for expression in another one, or for a text that is repeated, and make less of it", strings.Replace(humanize.IBytes(uint64(e.budget)), ".0 ", " ", 1))
 }
 
 // tooHuge says that a number is none that anything takes.
@@ -140,7 +142,7 @@ func (m *meter) value(expr hclsyntax.Expression, ctx *hcl.EvalContext) (cty.Valu
 		return v, diags
 	}
 	if err := m.all(v); err != nil {
-		return cty.DynamicVal, append(diags, beyond(expr.Range(), err))
+		return cty.DynamicVal, append(diags, m.beyond(expr.Range(), err))
 	}
 	return v, diags
 }
@@ -157,10 +159,13 @@ func (m *meter) ranOut(diags hcl.Diagnostics) hcl.Diagnostics {
 }
 
 // beyond is the diagnostic about an expression at a place that makes too much.
-func beyond(at hcl.Range, err error) *hcl.Diagnostic {
-	summary := "Configuration too large"
-	if errors.As(err, &tooHuge{}) {
-		summary = "Number out of range"
+// When the budget has run out it is always the same, about where that was.
+func (m *meter) beyond(at hcl.Range, err error) *hcl.Diagnostic {
+	switch {
+	case errors.As(err, &tooHuge{}):
+		return failure(at, "Number out of range", sentence(err.Error()))
+	case m.said == nil:
+		m.said = failure(at, "Configuration too large", sentence(err.Error()))
 	}
-	return failure(at, summary, sentence(err.Error()))
+	return m.said
 }

@@ -19,10 +19,10 @@ type metered struct {
 // Value evaluates the expression inside.
 func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	if e.meter.over() {
-		return cty.DynamicVal, hcl.Diagnostics{beyond(e.Range(), tooMuch{e.meter.budget})}
+		return cty.DynamicVal, hcl.Diagnostics{e.meter.beyond(e.Range(), tooMuch{e.meter.budget})}
 	}
 	if err := e.meter.spend(e.extra); err != nil {
-		return cty.DynamicVal, hcl.Diagnostics{beyond(e.Range(), err)}
+		return cty.DynamicVal, hcl.Diagnostics{e.meter.beyond(e.Range(), err)}
 	}
 	v, diags := e.Expression.Value(ctx)
 	if diags.HasErrors() {
@@ -33,7 +33,7 @@ func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 		spend = e.meter.all
 	}
 	if err := spend(v); err != nil {
-		return cty.DynamicVal, append(diags, beyond(e.Range(), err))
+		return cty.DynamicVal, append(diags, e.meter.beyond(e.Range(), err))
 	}
 	if e.deep {
 		v = uniform(v)

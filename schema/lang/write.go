@@ -11,9 +11,19 @@ import (
 // WriteDiagnostics writes diags to w in Terraform's layout: what happened, on
 // which line and in which block, the snippet, and what to do. files are the
 // Sources of the Config. Lines are wrapped at width; 0 does not wrap. color marks
-// severities and the place at fault with terminal sequences.
+// severities and the place at fault with terminal sequences. Values that are too
+// long for that are not shown.
 func WriteDiagnostics(w io.Writer, files map[string]*hcl.File, width uint, color bool, diags hcl.Diagnostics) error {
-	return hcl.NewDiagnosticTextWriter(w, files, width, color).WriteDiagnostics(diags)
+	shown := make(hcl.Diagnostics, len(diags))
+	for i, d := range diags {
+		shown[i] = d
+		if tooLong(d) {
+			short := *d
+			short.Expression, short.EvalContext = nil, nil
+			shown[i] = &short
+		}
+	}
+	return hcl.NewDiagnosticTextWriter(w, files, width, color).WriteDiagnostics(shown)
 }
 
 // ordered sorts diags by file and line, those without a place first, and drops
