@@ -32,7 +32,8 @@ type edition struct {
 	servers  map[schema.Addr]*servers // by receive connector
 }
 
-// compile makes an edition of r for one relay. Nothing of it is open or runs yet.
+// compile makes an edition of r for one relay, whose servers wait for connections
+// until retire. Where there is an error, nothing runs.
 func (n *node) compile(r *revision.Revision) (*edition, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
@@ -52,6 +53,7 @@ func (n *node) compile(r *revision.Revision) (*edition, error) {
 	if e.tls, e.clients, err = n.protection(e.relay); err != nil {
 		return nil, err
 	}
+	var connectors []*schema.ReceiveConnector
 	for _, b := range schema.All[*schema.ReceiveConnector](c) {
 		if b.Relay != e.relay.Addr() {
 			continue
@@ -61,6 +63,9 @@ func (n *node) compile(r *revision.Revision) (*edition, error) {
 				return nil, fmt.Errorf("%s: %w", b.Addr(), err)
 			}
 		}
+		connectors = append(connectors, b)
+	}
+	for _, b := range connectors { // nothing can fail any more: they have goroutines
 		e.bindings = append(e.bindings, b.Bindings...)
 		e.servers[b.Addr()] = n.serve(e.relay, b)
 	}

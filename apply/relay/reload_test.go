@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -299,4 +300,52 @@ func TestReloadUnderLoad(t *testing.T) {
 			w.sink.next(t)
 		}
 	}
+}
+
+// TestARevisionThatFailsLeavesNothing refuses one whose second connector fails.
+func TestARevisionThatFailsLeavesNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	bad := w.config(block(connector("a", relaying) + connector("b", `remote_ip_ranges = ["172.16.0.0/12"]
+  auth_mechanisms = ["tls", "basic_auth"]
+  users {
+    file = "/nowhere/users"
+  }`)))
+	n := newNode(t.Context(), w.o.withDefaults())
+	before := runtime.NumGoroutine()
+	for range 10 {
+		if _, err := n.compile(bad); err == nil {
+			t.Fatal("it loads")
+		}
+	}
+	if after := settled(before); after > before {
+		t.Errorf("%d goroutines before, %d after", before, after)
+	}
+}
+
+// TestTheQueueOfTheLastThatWorked holds that a relay which falls back to the last
+// revision has that one's queue.
+func TestTheQueueOfTheLastThatWorked(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Dial = nowhereToGo })
+	with := func(spool, more string) string {
+		return strings.Replace(block(connector("one", relaying, more)), `"relay.contoso.com"`, fmt.Sprintf("\"relay.contoso.com\"\n  spool = %q", spool), 1)
+	}
+	w.broken["0.0.0.0:2525"] = errors.New("in use")
+	old, fresh := t.TempDir(), t.TempDir()
+	good := w.config(with(old, ""))
+	w.run()
+	w.runs(good)
+	w.talk("10.1.2.3", sender+`
+		-> RCPT TO:<b@fabrikam.com>
+		<~ 250
+		-> DATA
+		<~ 354
+		-> A: 1
+		-> .
+		<~ 250`)
+	w.halt()
+	bad := w.config(with(fresh, `bindings = ["0.0.0.0:2525"]`))
+	w.run()
+	w.await("the message of the old queue", func(n state.Node) bool {
+		return n.Revision == good.Hash && n.Refused == bad.Hash && !n.Stopped && n.Queue == 1
+	})
 }

@@ -29,7 +29,8 @@ func (n *node) takeOver(r *revision.Revision) error {
 	if old != nil && old.spoolDir(n.o.Dir) != e.spoolDir(n.o.Dir) {
 		err = fmt.Errorf("%s: the spool cannot move while the relay runs: stop it when the queue is empty, and start it again", e.relay.Addr())
 	}
-	if err == nil && n.spool == nil {
+	first := n.spool == nil
+	if err == nil && first {
 		err = n.openSpool(e)
 	}
 	var use, drop func()
@@ -48,6 +49,9 @@ func (n *node) takeOver(r *revision.Revision) error {
 	}
 	if err != nil {
 		e.retire()
+		if first { // the revision that runs instead may have its queue elsewhere
+			err = errors.Join(err, n.closeSpool())
+		}
 		return err
 	}
 	use()
@@ -73,12 +77,27 @@ func (n *node) openSpool(e *edition) (err error) {
 	if n.spool, err = spool.Open(dir, n.o.Spool); err != nil {
 		return err
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.runner = deliver.New(deliver.Options{
 		Spool: deliver.Disk(n.spool), Dial: n.o.Dial, Resolver: n.o.Resolver,
 		Roots: n.o.Roots, ReadFile: n.o.ReadFile, Secret: n.o.Secret, Clock: n.o.Clock, Log: n.o.Log,
 		Delivered: n.o.Delivered, Grace: n.o.Grace,
 	})
 	return nil
+}
+
+// closeSpool undoes openSpool. No message has come in yet.
+func (n *node) closeSpool() error {
+	if n.spool == nil {
+		return nil
+	}
+	err := n.spool.Close()
+	n.spool = nil
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.runner = nil
+	return err
 }
 
 // ask gives the store's current revision; nil if there is none.
