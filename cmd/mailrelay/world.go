@@ -31,7 +31,7 @@ type world struct {
 
 func realWorld() world {
 	return world{
-		dial: (&net.Dialer{}).DialContext,
+		dial: deliver.Dial, // which heeds the source_address of a send connector
 		listen: func(ctx context.Context, network, address string) (net.Listener, error) {
 			return (&net.ListenConfig{}).Listen(ctx, network, address)
 		},
