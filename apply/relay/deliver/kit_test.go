@@ -209,7 +209,21 @@ type names struct {
 	err map[string]error
 }
 
+// whole takes the final dot from a name with dots. Without it the system's search
+// list would make other names of it, as *net.Resolver does.
+func whole(name string) (string, error) {
+	bare, ok := strings.CutSuffix(name, ".")
+	if !ok && strings.Contains(name, ".") {
+		return "", errors.New("asked for " + name + " by the search list")
+	}
+	return bare, nil
+}
+
 func (n names) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
+	name, err := whole(name)
+	if err != nil {
+		return nil, err
+	}
 	if err := n.err["MX "+name]; err != nil {
 		return nil, err
 	}
@@ -220,6 +234,10 @@ func (n names) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
 }
 
 func (n names) LookupNetIP(_ context.Context, _, name string) ([]netip.Addr, error) {
+	name, err := whole(name)
+	if err != nil {
+		return nil, err
+	}
 	if err := n.err["IP "+name]; err != nil {
 		return nil, err
 	}

@@ -26,7 +26,8 @@ type hop struct {
 // of a hop there may be the reason why a host, or all of them, has none.
 type hops = iter.Seq2[hop, *outcome]
 
-// Resolver is what delivery asks of DNS. *net.Resolver is one. An error that is a
+// Resolver is what delivery asks of DNS. *net.Resolver is one. Names with dots come
+// with the final one. An error that is a
 // *net.DNSError with IsNotFound says that a name has no such records; any other
 // error is trouble that will pass.
 type Resolver interface {
@@ -124,7 +125,7 @@ func (f *finder) exchangers(ctx context.Context, domain string) ([]string, *outc
 		o := local(refused, "5.1.2", "the domain "+domain+" does not exist (RFC 2606)")
 		return nil, &o
 	}
-	records, err := f.dns.LookupMX(ctx, domain)
+	records, err := f.dns.LookupMX(ctx, absolute(domain))
 	if err != nil && !notFound(err) && len(records) == 0 {
 		o := local(deferred, "4.4.3", "asking DNS for the mail exchangers of "+domain+": "+printable(err.Error()))
 		return nil, &o
@@ -175,7 +176,7 @@ func (f *finder) addresses(ctx context.Context, host string) ([]netip.Addr, *out
 	if a, err := netip.ParseAddr(lit); err == nil {
 		return []netip.Addr{a.Unmap()}, nil
 	}
-	addrs, err := f.dns.LookupNetIP(ctx, "ip", host)
+	addrs, err := f.dns.LookupNetIP(ctx, "ip", absolute(host))
 	switch {
 	case err != nil && !notFound(err):
 		o := local(deferred, "4.4.3", "asking DNS for the addresses of "+host+": "+printable(err.Error()))
@@ -189,6 +190,16 @@ func (f *finder) addresses(ctx context.Context, host string) ([]netip.Addr, *out
 		out[i] = a.Unmap()
 	}
 	return out, nil
+}
+
+// absolute keeps the system's search list away from a name with dots: a domain
+// without MX records must not get those that a wildcard gives
+// fabrikam.com.corp.contoso.com.
+func absolute(name string) string {
+	if strings.Contains(name, ".") {
+		return name + "."
+	}
+	return name
 }
 
 func notFound(err error) bool {
