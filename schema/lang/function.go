@@ -46,7 +46,7 @@ func functions(fsys fs.FS) map[string]function.Function {
 		"join": stdlib.JoinFunc, "lower": stdlib.LowerFunc, "regex": stdlib.RegexFunc, "regexall": stdlib.RegexAllFunc,
 		"replace": replaceFunc(), "split": stdlib.SplitFunc, "startswith": affixFunc(true), "strcontains": strContainsFunc(), "strrev": stdlib.ReverseFunc,
 		"substr": stdlib.SubstrFunc, "title": stdlib.TitleFunc, "trim": stdlib.TrimFunc, "trimprefix": stdlib.TrimPrefixFunc,
-		"trimspace": stdlib.TrimSpaceFunc, "trimsuffix": stdlib.TrimSuffixFunc, "upper": stdlib.UpperFunc,
+		"trimspace": stdlib.TrimSpaceFunc, "trimsuffix": described("Removes a suffix from the end of a string, if it is there.", stdlib.TrimSuffixFunc), "upper": stdlib.UpperFunc,
 
 		// encodings
 		"base64decode": base64DecodeFunc(), "base64encode": base64EncodeFunc(), "csvdecode": stdlib.CSVDecodeFunc,
@@ -58,9 +58,9 @@ func functions(fsys fs.FS) map[string]function.Function {
 		// types
 		"can":    described("Reports whether an expression can be evaluated without an error.", tryfunc.CanFunc),
 		"try":    described("Gives the first of several expressions that can be evaluated without an error.", tryfunc.TryFunc),
-		"tobool": stdlib.MakeToFunc(cty.Bool), "tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
-		"tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)), "tonumber": stdlib.MakeToFunc(cty.Number),
-		"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)), "tostring": stdlib.MakeToFunc(cty.String),
+		"tobool": stdlib.MakeToFunc(cty.Bool), "tolist": described("Makes a list of a set or of several values.", stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType))),
+		"tomap": described("Makes a map of an object whose attributes are of one type.", stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType))), "tonumber": stdlib.MakeToFunc(cty.Number),
+		"toset": described("Makes a set of a list: order and repetition are lost.", stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType))), "tostring": stdlib.MakeToFunc(cty.String),
 
 		// times
 		"timeadd": stdlib.TimeAddFunc, "timecmp": timeCmpFunc(),
