@@ -88,7 +88,7 @@ func (s *session) logOn(e *edition, r *decide.Receive, name, password string) er
 	if r.Rights(client)&decide.Submit == 0 {
 		return s.failed(r.Block, reply(535, 5, 7, 3, "%s gives this user no right to submit", r.Block.Addr()))
 	}
-	s.user = name
+	s.user, s.file = name, r.Block.UsersFile
 	return nil
 }
 

@@ -24,6 +24,7 @@ type session struct {
 	c    *conn
 	smtp *smtp.Conn
 	user string       // logged on
+	file string       // the users of which user is one
 	tx   *transaction // nil outside of one
 }
 
@@ -58,9 +59,16 @@ func (s *session) begin(tx *transaction) {
 // client is who speaks, now.
 func (s *session) client(e *edition) decide.Client {
 	c := s.c.client
-	c.Relay, c.At, c.User = e.relay.Addr(), s.n.o.Clock(), s.user
+	c.Relay, c.At = e.relay.Addr(), s.n.o.Clock()
 	if s.c.tls != nil {
 		c.Names, c.Partner = partner(*s.c.tls, e.clients, c.At)
+	}
+	if s.user == "" {
+		return c
+	}
+	// A connector with other users does not know this one, whatever the name.
+	if r := e.policy.Receive(c); r != nil && r.Block.UsersFile == s.file {
+		c.User = s.user
 	}
 	return c
 }

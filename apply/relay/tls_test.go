@@ -287,3 +287,43 @@ func TestDummy(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestALogOnCountsWhereItWasMade: a revision that hands the session to a connector
+// with other users does not hand the log-on over.
+func TestALogOnCountsWhereItWasMade(t *testing.T) {
+	w := newWorld(t, nil)
+	config := func(file, comment string) string {
+		hash, err := bcrypt.GenerateFromPassword([]byte("geheim"), bcrypt.MinCost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file = filepath.Join(w.o.Dir, file)
+		if err := os.WriteFile(file, []byte("scan:"+string(hash)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return block(strings.Replace(connector("one", `remote_ip_ranges = ["10.0.0.0/8"]
+  auth_mechanisms = ["tls", "basic_auth"]
+  `+comment+`
+  users {
+    file = "`+filepath.ToSlash(file)+`"
+  }`), `["anonymous_users"]`, `["exchange_users"]`, 1))
+	}
+	w.runsFrom(config("users", ""))
+	c := w.talk("10.1.2.3", hello+`
+		-> AUTH PLAIN AHNjYW4AZ2VoZWlt
+		<~ 235
+		-> MAIL FROM:<a@contoso.com>
+		<~ 250
+		-> RSET
+		<~ 250`)
+	w.runs(w.config(config("users", "max_message_size = 1000")))
+	c.play(`
+		-> MAIL FROM:<a@contoso.com>
+		<~ 250
+		-> RSET
+		<~ 250`)
+	w.runs(w.config(config("others", "")))
+	c.play(`
+		-> MAIL FROM:<a@contoso.com>
+		<~ 530 5\.7\.57`)
+}
