@@ -25,7 +25,7 @@ func TestNoOpenRelayByAccident(t *testing.T) {
 		c.User = ""
 		from, to := address(rt, "from"), address(rt, "to")
 		v := p.Recipient(c, from, to)
-		if !v.OK() || isAccepted(blocks, to.Domain) {
+		if !v.OK() || to.Domain == "" || isAccepted(blocks, to.Domain) { // a bare postmaster is ours
 			return
 		}
 		if !written(v.Connector.Block) {
