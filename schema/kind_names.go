@@ -51,11 +51,18 @@ func Host() Kind {
 		if strings.Contains(name, "_") || !strings.Contains(name, ".") {
 			return "", fmt.Errorf("%q is not a full host name: write it like relay.contoso.com", s)
 		}
-		if _, err := netip.ParseAddr(name); err == nil {
+		if likeAddress(name) {
 			return "", fmt.Errorf("%q is an address: write a name like relay.contoso.com", s)
 		}
 		return name, nil
 	}}
+}
+
+// likeAddress reports whether a name is an IPv4 address, or would be one with
+// other numbers: no top-level domain is a number.
+func likeAddress(name string) bool {
+	_, err := strconv.ParseUint(name[strings.LastIndexByte(name, '.')+1:], 10, 64)
+	return err == nil
 }
 
 // RecordName is the owner name of a record relative to its zone, "@" for the
@@ -118,8 +125,9 @@ func CanonHostPort(s string, port uint16) (string, error) {
 	if ap, err := netip.ParseAddrPort(s); err == nil && ap.Port() != 0 {
 		return ap.String(), nil
 	}
-	host := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
-	if a, err := netip.ParseAddr(host); err == nil {
+	host, open := strings.CutPrefix(s, "[")
+	host, closed := strings.CutSuffix(host, "]")
+	if a, err := netip.ParseAddr(host); err == nil && open == closed {
 		if port != 0 {
 			return netip.AddrPortFrom(a, port).String(), nil
 		}
@@ -127,7 +135,7 @@ func CanonHostPort(s string, port uint16) (string, error) {
 	}
 	name, digits, ok := strings.Cut(s, ":")
 	canon, err := CanonDomain(name)
-	if err != nil {
+	if err != nil || likeAddress(canon) {
 		return "", bad
 	}
 	switch {
