@@ -228,25 +228,20 @@ func TestKilled(t *testing.T) {
 			s.write(second, srv.Addr())
 			cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
 			cmd.Env = append(os.Environ(), "MAILRELAY_TEST_DIR="+s.dir, "MAILRELAY_TEST_STEP="+tt.step)
-			done := make(chan struct{})
+			serial := srv.Serial("contoso.com")
 			if tt.step == "during the update" {
 				srv.SetFault(func(r dnstest.Request) dnstest.Fault { return dnstest.Fault{Silent: r.Update} })
-				serial := srv.Serial("contoso.com")
-				go func() {
-					defer close(done)
-					for srv.Serial("contoso.com") == serial {
-						time.Sleep(time.Millisecond)
-					}
-					cmd.Process.Kill()
-				}()
-			} else {
-				close(done)
 			}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
+			if tt.step == "during the update" {
+				for end := time.Now().Add(20 * time.Second); srv.Serial("contoso.com") == serial && time.Now().Before(end); {
+					time.Sleep(time.Millisecond)
+				}
+				cmd.Process.Kill()
+			}
 			err := cmd.Wait()
-			<-done
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.ExitCode() != -1 {
 				t.Fatalf("the child was not killed: %v", err)
