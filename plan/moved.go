@@ -48,11 +48,36 @@ func (m moves) step(a schema.Addr) (schema.Addr, bool) {
 	return a, false
 }
 
+// zones are the moves of zones that nobody had to declare: what stands in DNS is
+// in the zone of a name, whatever the block is called now.
+func zones(base *revision.Revision, c *schema.Config) []schema.Moved {
+	before := map[schema.Addr]bool{}
+	gone := map[string]schema.Addr{} // by name
+	for _, o := range base.Target {
+		if before[o.Addr] = true; o.Addr.Type != "zone" || c.Block(o.Addr) != nil {
+			continue
+		}
+		if z := Zone(c, base, o.Addr); z != nil {
+			gone[z.Name] = o.Addr
+		}
+	}
+	var out []schema.Moved
+	for _, z := range schema.All[*schema.Zone](c) {
+		from, ok := gone[z.Name]
+		declared := slices.ContainsFunc(c.Moved, func(m schema.Moved) bool { return m.To == z.Addr() || m.From == from })
+		if ok && !before[z.Addr()] && !declared {
+			out = append(out, schema.Moved{From: from, To: z.Addr()})
+			delete(gone, z.Name)
+		}
+	}
+	return out
+}
+
 // rename applies the moves that c declares to base, and gives those that had an
 // effect, an instance each. Without any it gives base itself.
 func rename(base *revision.Revision, c *schema.Config) (*revision.Revision, moves, []schema.Moved, error) {
-	m := moves{declared: c.Moved, taken: make(map[schema.Addr]bool, len(base.Target))}
-	if len(c.Moved) == 0 {
+	m := moves{declared: append(zones(base, c), c.Moved...), taken: make(map[schema.Addr]bool, len(base.Target))}
+	if len(m.declared) == 0 {
 		return base, m, nil, nil
 	}
 	for _, o := range base.Target {

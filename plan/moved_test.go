@@ -139,3 +139,26 @@ func TestMovedIsFollowedByReferences(t *testing.T) {
 		t.Errorf("the plan after: %v, %v", p.Changes, err)
 	}
 }
+
+// TestZoneRenamed holds that a zone under another label is the same zone: nothing
+// in DNS is touched.
+func TestZoneRenamed(t *testing.T) {
+	w := newWorld(t)
+	w.put("@", "TXT", 60, "theirs")
+	w.apply(w.plan(w.config(mx, spf)))
+	old := zoneAddr
+	renamed := schema.Addr{Type: "zone", Name: "contoso2"}
+	zoneAddr = renamed
+	t.Cleanup(func() { zoneAddr = old })
+	var blocks []schema.Block
+	for _, b := range w.config(mx, spf).Blocks {
+		if r, ok := b.(*schema.Record); ok {
+			r.Zone = renamed
+		}
+		blocks = append(blocks, b)
+	}
+	p := w.plan(schema.NewConfig(blocks, nil))
+	if len(p.Sets) > 0 || p.Counts() != (Counts{}) {
+		t.Errorf("a new label touches DNS: %v", lines(p))
+	}
+}
