@@ -111,7 +111,7 @@ func (r *run) run(ctx context.Context) error {
 			written = append(written, s)
 		}
 	}
-	if r.plan.Empty() && len(r.plan.Adopted)+len(r.plan.Disowned) == 0 && !r.unfinished() {
+	if (r.plan.Empty() || len(written) == 0 && r.recorded()) && len(r.plan.Adopted)+len(r.plan.Disowned) == 0 && !r.unfinished() {
 		return nil
 	}
 	owned := r.owned(nil)
@@ -139,6 +139,12 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	return r.failure()
+}
+
+// recorded reports whether the base has the configuration already: what is left
+// then is for others to do.
+func (r *run) recorded() bool {
+	return r.base != nil && revision.ConfigHash(r.base.Target) == r.plan.Config
 }
 
 // unfinished reports whether the base holds something of an earlier apply that
