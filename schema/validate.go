@@ -9,7 +9,7 @@ import (
 // contradict each other, and across blocks. What is merely dangerous or odd is
 // not its matter. The problems are sorted by address.
 func Validate(c *Config) []Problem {
-	v := &validation{config: c}
+	v := &validation{config: c, written: c.Records()}
 	v.references()
 	v.zones()
 	v.records()
@@ -31,6 +31,7 @@ func Validate(c *Config) []Problem {
 // validation collects what is found in one configuration.
 type validation struct {
 	config   *Config
+	written  []*Record // those that services stand for too
 	problems []Problem
 }
 

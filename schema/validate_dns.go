@@ -36,7 +36,7 @@ func (v *validation) records() {
 	sets := map[rrset][]*Record{}
 	var order []rrset
 	aliases := map[rrset]*Record{} // with an empty type
-	for _, r := range v.config.Records() {
+	for _, r := range v.written {
 		z := At[*Zone](v.config, r.Zone)
 		if z == nil {
 			continue

@@ -16,7 +16,11 @@ const maxLookups = 10
 // policies finds texts of which a name may hold one alone, and SPF records that
 // receivers would not evaluate, as far as this configuration knows.
 func (v *validation) policies() {
-	held := map[rrset]*Record{} // the first of a kind at a name; typ is the kind
+	type place struct {
+		zone       *Zone
+		name, kind string
+	}
+	held := map[place]*Record{} // the first of a kind at a name
 	spf := map[string]string{}  // by full name
 	type policy struct {
 		record *Record
@@ -24,7 +28,7 @@ func (v *validation) policies() {
 		text   string
 	}
 	var found []policy
-	for _, r := range v.config.Records() {
+	for _, r := range v.written {
 		z := At[*Zone](v.config, r.Zone)
 		if r.Type != "TXT" || z == nil {
 			continue
@@ -35,7 +39,7 @@ func (v *validation) policies() {
 			if kind == "" {
 				continue
 			}
-			key := rrset{r.Zone, name, kind}
+			key := place{z, name, kind}
 			if first := held[key]; first != nil {
 				v.report(r, "values", "Two "+kind+" records", "%s holds %s already, and a name with two of them is treated as if it had none, or as broken. %s", strings.TrimSuffix(name, "."), article(kind), oneOf(first, r))
 				continue

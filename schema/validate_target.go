@@ -7,6 +7,12 @@ import (
 	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
+// owner is a name in one view of a zone.
+type owner struct {
+	zone *Zone
+	name string // full, with the final dot
+}
+
 // target is where a record leads to.
 type target struct {
 	record *Record
@@ -16,10 +22,10 @@ type target struct {
 // targets finds mail that is led to aliases of this configuration, and aliases
 // that lead to themselves. Every view of a zone is a world of its own.
 func (v *validation) targets() {
-	aliases := map[rrset]target{} // by owner, with an empty type
+	aliases := map[owner]target{}
 	named := map[string][]target{}
 	var hosts []target
-	for _, r := range v.config.Records() {
+	for _, r := range v.written {
 		z := At[*Zone](v.config, r.Zone)
 		if z == nil {
 			continue
@@ -34,17 +40,18 @@ func (v *validation) targets() {
 			t := target{r, string(d[strings.LastIndexByte(string(d), ' ')+1:])}
 			switch r.Type {
 			case "CNAME":
-				owner := rr.Full(r.Name, z.Name)
-				aliases[rrset{r.Zone, owner, ""}] = t
-				named[owner] = append(named[owner], t)
+				full := rr.Full(r.Name, z.Name)
+				aliases[owner{z, full}] = t
+				named[full] = append(named[full], t)
 			case "MX", "NS", "SRV":
 				hosts = append(hosts, t)
 			}
 		}
 	}
 	for _, h := range hosts {
-		alias, ok := aliases[rrset{h.record.Zone, h.name, ""}]
-		if z := At[*Zone](v.config, h.record.Zone); !ok && !z.holds(strings.TrimSuffix(h.name, ".")) && len(named[h.name]) > 0 {
+		z := At[*Zone](v.config, h.record.Zone)
+		alias, ok := aliases[owner{z, h.name}]
+		if !ok && !z.holds(strings.TrimSuffix(h.name, ".")) && len(named[h.name]) > 0 {
 			alias, ok = named[h.name][0], true
 		}
 		if ok {
@@ -68,9 +75,9 @@ func (v *validation) nullMX(r *Record) {
 }
 
 // rings finds aliases that lead back to where they began.
-func (v *validation) rings(aliases map[rrset]target) {
+func (v *validation) rings(aliases map[owner]target) {
 	done := map[*Record]bool{}
-	for _, r := range v.config.Records() {
+	for _, r := range v.written {
 		if r.Type != "CNAME" || done[r] {
 			continue
 		}
@@ -81,7 +88,7 @@ func (v *validation) rings(aliases map[rrset]target) {
 		var path []string
 		at := rr.Full(r.Name, z.Name)
 		for !slices.Contains(path, at) {
-			next, ok := aliases[rrset{r.Zone, at, ""}]
+			next, ok := aliases[owner{z, at}]
 			if !ok || done[next.record] {
 				path = nil
 				break

@@ -100,12 +100,12 @@ func (m *meter) all(v cty.Value) error {
 	if err := m.one(v); err != nil || !v.IsKnown() || v.IsNull() || !v.CanIterateElements() {
 		return err
 	}
-	if v.Type().IsSetType() && v.Type().ElementType().IsPrimitiveType() {
+	switch ty := v.Type(); {
+	case ty.IsSetType() && ty.ElementType().IsPrimitiveType():
 		return m.spend(int64(v.LengthInt()) * valueCost) // going through a set sorts it
-	}
-	if v.Type().IsSetType() {
-		for _, e := range v.AsValueSet().Values() {
-			if err := m.all(e); err != nil {
+	case ty.IsObjectType():
+		for name := range ty.AttributeTypes() { // names are part of the type
+			if err := m.all(v.GetAttr(name)); err != nil {
 				return err
 			}
 		}
@@ -113,7 +113,7 @@ func (m *meter) all(v cty.Value) error {
 	}
 	for it := v.ElementIterator(); it.Next(); {
 		key, e := it.Element()
-		if v.Type().IsMapType() || v.Type().IsObjectType() {
+		if v.Type().IsMapType() {
 			if err := m.one(key); err != nil {
 				return err
 			}
@@ -135,10 +135,10 @@ func size(v cty.Value, limit int64) int64 {
 }
 
 // value evaluates expr as the function value does, and spends all of it, because
-// it is kept.
+// it is kept. A reference leads to what was paid for.
 func (m *meter) value(expr hclsyntax.Expression, ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	v, diags := value(expr, ctx)
-	if diags.HasErrors() {
+	if _, ref := expr.(*hclsyntax.ScopeTraversalExpr); ref || diags.HasErrors() {
 		return v, diags
 	}
 	if err := m.all(v); err != nil {
