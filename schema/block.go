@@ -59,6 +59,7 @@ func Types() []*Type {
 	}
 	for _, t := range types {
 		t.Body.Blocks = append(t.Body.Blocks, allowBlock())
+		t.Body.complete()
 	}
 	return types
 }

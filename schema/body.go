@@ -14,6 +14,8 @@ type Body struct {
 	// Open, if not empty, is the attribute of kind Anything that collects, as an
 	// object, further attributes of any name. It cannot be written itself.
 	Open string
+
+	typ cty.Type // what Type gives, once the description is complete
 }
 
 // Attr describes one attribute.
@@ -37,6 +39,8 @@ type Nested struct {
 	Variants []Variant // the label chooses the body, and one variant may stand
 	Doc      string
 	Later    string
+
+	typ cty.Type // what Type gives, once the description is complete
 }
 
 // Variant is one of the bodies among which a label chooses: update "rfc2136".
@@ -62,6 +66,9 @@ func (b *Body) Attr(name string) (Attr, bool) {
 // has a default. A nested block is an object or null, one with labels a map from
 // label to object, one with variants an object with an attribute a variant.
 func (b *Body) Type() cty.Type {
+	if b.typ != cty.NilType {
+		return b.typ
+	}
 	types := map[string]cty.Type{}
 	for _, a := range b.Attrs {
 		types[a.Name] = a.Kind.Type()
@@ -75,6 +82,8 @@ func (b *Body) Type() cty.Type {
 // Type is the type of the canonical value of the nested block, or blocks.
 func (n Nested) Type() cty.Type {
 	switch {
+	case n.typ != cty.NilType:
+		return n.typ
 	case n.Label != nil:
 		return cty.Map(n.Body.Type())
 	case n.Variants != nil:
@@ -123,7 +132,7 @@ func (b *Body) Canon(v cty.Value) (cty.Value, error) {
 		}
 		out[n.Name] = cv
 	}
-	return cty.ObjectVal(out), nil
+	return OfType(b.Type(), cty.ObjectVal(out)), nil
 }
 
 func (n Nested) canon(v cty.Value) (cty.Value, error) {

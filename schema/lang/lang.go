@@ -81,22 +81,21 @@ func load(fsys fs.FS, where string, o Options) (*schema.Config, hcl.Diagnostics)
 	src := &sources{fsys: fsys, files: map[string]*hcl.File{}, meter: newMeter(o.Budget)}
 	bodies, diags := src.configuration(where)
 	diags = append(diags, o.tests.read(src)...)
-	var blocks []schema.Block
-	var moved []schema.Moved
+	var c *schema.Config
 	if !diags.HasErrors() {
 		var more hcl.Diagnostics
-		blocks, moved, more = evaluate(src, bodies, o)
+		c, more = evaluate(src, bodies, o)
 		diags = append(diags, more...)
 	}
 	if diags.HasErrors() {
-		blocks, moved = nil, nil
+		c = schema.NewConfig(nil, src.files)
 	}
-	c := schema.NewConfig(blocks, src.files)
-	c.Moved = moved
 	return c, ordered(diags)
 }
 
-func evaluate(src *sources, bodies []source, o Options) ([]schema.Block, []schema.Moved, hcl.Diagnostics) {
+// evaluate gives what the files mean. If the diagnostics hold an error, it means
+// nothing.
+func evaluate(src *sources, bodies []source, o Options) (*schema.Config, hcl.Diagnostics) {
 	types := schema.Types()
 	decl, diags := declare(bodies, types)
 	diags = append(diags, decl.assign(src, o)...)
@@ -109,16 +108,22 @@ func evaluate(src *sources, bodies []source, o Options) ([]schema.Block, []schem
 	for _, n := range order {
 		diags = append(diags, ev.node(n)...)
 		if src.meter.over() {
-			return nil, nil, diags.Extend(src.meter.ranOut(diags))
+			return nil, diags.Extend(src.meter.ranOut(diags))
 		}
 	}
 	diags = append(diags, o.tests.evaluate(ev)...)
 	diags = append(diags, missing(ev.pointed, ev.blocks)...)
-	moved, more := g.moves(bodies, types, ev.blocks)
+	blocks := ev.blocks // the values are not needed from here on, and may be large
+	moved, more := g.moves(bodies, types, blocks)
 	diags = append(diags, more...)
-	diags = append(diags, versions(ev.blocks, o.Version, g)...)
-	diags = append(diags, longSPF(ev.blocks, g)...)
-	return ev.blocks, moved, append(diags, problems(ev.blocks, g)...)
+	diags = append(diags, versions(blocks, o.Version, g)...)
+	diags = append(diags, longSPF(blocks, g)...)
+	if diags.HasErrors() {
+		blocks = closed(blocks)
+	}
+	c := schema.NewConfig(blocks, src.files)
+	c.Moved = moved
+	return c, append(diags, problems(c, g)...)
 }
 
 func noDirectory(dir string, err error) *hcl.Diagnostic {

@@ -11,12 +11,12 @@ import (
 	"github.com/mailrelay/mailrelay/schema"
 )
 
-// problems asks schema what has no meaning in the blocks that could be made, and
-// puts it at its place. Blocks that refer to one that could not be made are left
-// out, so that nothing is reported that follows from another mistake.
-func problems(blocks []schema.Block, g *graph) hcl.Diagnostics {
+// problems asks schema what has no meaning in c, and puts it at its place. c must
+// hold no block that refers to one that could not be made, so that nothing is
+// reported that follows from another mistake.
+func problems(c *schema.Config, g *graph) hcl.Diagnostics {
 	var diags hcl.Diagnostics
-	for _, p := range schema.Validate(schema.NewConfig(closed(blocks), nil)) {
+	for _, p := range schema.Validate(c) {
 		d := failure(g.place(p.Addr, p.Attr), p.Summary, p.Detail)
 		if p.Addr.Key != "" || p.Addr.Part != "" {
 			d.Detail = fmt.Sprintf("In %s: %s", p.Addr, p.Detail)

@@ -96,8 +96,9 @@ func (v *views) add(t *schema.Type, b schema.Block, free map[string]cty.Value) c
 	for name, value := range free {
 		attrs[name] = value
 	}
-	v.at[b.Addr()] = cty.ObjectVal(attrs)
-	return v.at[b.Addr()]
+	view := schema.OfType(v.of[t.Name], cty.ObjectVal(attrs))
+	v.at[b.Addr()] = view
+	return view
 }
 
 func (v *views) attr(k schema.Kind, canonical cty.Value) cty.Value {
