@@ -6,8 +6,11 @@ mailrelay {
 }
 
 locals {
-  customers = { for c in csvdecode(file("domains.csv")) : c.domain => c } # domain,host
-  hosts     = toset([for c in local.customers : c.host])
+  lines     = csvdecode(file("domains.csv")) # domain,host
+  customers = toset(local.lines[*].domain)
+  spf       = spf({ ip4 = relay.mx.egress_addresses, all = "softfail" })
+  dmarc     = dmarc({ policy = "none", rua = ["dmarc@hosting.example"] })
+  hosts     = { for c in local.lines : c.host => c.domain... } # each with its domains
 }
 
 relay "mx" {
@@ -38,6 +41,23 @@ record "mx" {
   values = ["10 ${relay.mx.hostname}."]
 }
 
+record "spf" { # the relay alone may send for a customer
+  for_each = local.customers
+
+  zone   = zone.customer[each.key]
+  type   = "TXT"
+  values = [local.spf]
+}
+
+record "dmarc" {
+  for_each = local.customers
+
+  zone   = zone.customer[each.key]
+  name   = "_dmarc"
+  type   = "TXT"
+  values = [local.dmarc]
+}
+
 domain "customer" {
   for_each = local.customers
 
@@ -55,6 +75,6 @@ receive_connector "internet" {
 send_connector "customer" { # one for all customers of a host
   for_each = local.hosts
 
-  address_spaces = [for c in local.customers : domain.customer[c.domain].name if c.host == each.key]
+  address_spaces = each.value
   smart_hosts    = ["${each.key}.hosting.example"]
 }
