@@ -59,6 +59,9 @@ func unmet(e *schema.Expect, want rr.Set, or []rr.Data, v view) string {
 	case e.Absent:
 		return ""
 	case v.set == nil:
+		if v.cname == "" {
+			return fmt.Sprintf("there is no such record, and there should be %s", expected(e, want))
+		}
 		return fmt.Sprintf("it is %s, and should be %s", describe(nil, v.cname), expected(e, want))
 	}
 	got := *v.set

@@ -77,6 +77,9 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views) e
 	for _, at := range sorted {
 		v := views.at(at.zone, at.key)
 		alias := place{at.zone, rr.Key{Name: at.key.Name, Type: "CNAME"}}
+		if at.key.Type == "CNAME" && v.open == "" && v.set == nil && len(want[at]) > 0 {
+			v.open = inTheWay(at, views, want, ours)
+		}
 		if v.open == "" && v.cname != "" && len(want[at]) > 0 && !leaving[alias] {
 			v.open = fmt.Sprintf("the name is an alias for %s, beside which nothing may stand; remove the alias first", v.cname)
 		}
@@ -84,6 +87,31 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views) e
 		s.decide(p)
 	}
 	return nil
+}
+
+// BesideAlias are the types of record that are looked for where an alias is
+// wanted: nothing may stand beside one (RFC 1034, 3.6.2), and servers ignore an
+// alias that is added to other data without a word (RFC 2136, 3.4.2.2).
+func BesideAlias() []string { return []string{"A", "AAAA", "MX", "TXT"} }
+
+// inTheWay says what stands where an alias is wanted and does not go with it;
+// empty if nothing does.
+func inTheWay(at place, views views, want map[place][]wanted, ours map[place][]revision.Owned) string {
+	for _, typ := range BesideAlias() {
+		other := place{at.zone, rr.Key{Name: at.key.Name, Type: typ}}
+		v, asked := views[other]
+		if !asked || v.open != "" || v.set == nil {
+			continue
+		}
+		var mine []rr.Data
+		for _, o := range ours[other] {
+			mine = append(mine, o.Set.Data...)
+		}
+		if len(want[other]) > 0 || len(without(v.set, mine)) > 0 {
+			return fmt.Sprintf("an alias is wanted, and beside one nothing may stand; remove %s %s first", typ, describe(v.set, ""))
+		}
+	}
+	return ""
 }
 
 func parseAll(typ, origin string, values []string) ([]rr.Data, error) {

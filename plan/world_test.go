@@ -113,6 +113,13 @@ func (w *world) seen(c *schema.Config) Seen {
 	for _, r := range c.Records() {
 		keys[rr.Key{Name: rr.Full(r.Name, "contoso.com"), Type: r.Type}] = true
 	}
+	for _, r := range c.Records() {
+		for _, typ := range BesideAlias() {
+			if r.Type == "CNAME" {
+				keys[rr.Key{Name: rr.Full(r.Name, "contoso.com"), Type: typ}] = true
+			}
+		}
+	}
 	for _, e := range c.Expects() {
 		_, k := Place(c, e)
 		keys[k] = true

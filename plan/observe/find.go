@@ -128,7 +128,7 @@ func (r *round) host(ctx context.Context, hostport string) *server {
 	case failed != nil:
 		return &server{name: dns.Fqdn(host), lost: fmt.Errorf("its address could not be found: %w", failed)}
 	}
-	return &server{name: dns.Fqdn(host), lost: fmt.Errorf("it has no address: correct the NS record, or name the zone's servers with servers = [...]")}
+	return &server{name: dns.Fqdn(host), lost: fmt.Errorf("it has no address in DNS: correct the name where it is given, in an NS record, in servers or in update, or write servers = [...] into the zone")}
 }
 
 // lookup asks the resolvers. A name that does not exist has no records.

@@ -104,7 +104,7 @@ func TestServersOfTheZone(t *testing.T) {
 		},
 		{
 			Zone: z.Addr(), Key: key("mail.contoso.com.", "A"), Source: "ns2.fabrikam.com.", At: now,
-			Err: "it has no address: correct the NS record, or name the zone's servers with servers = [...]",
+			Err: "it has no address in DNS: correct the name where it is given, in an NS record, in servers or in update, or write servers = [...] into the zone",
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

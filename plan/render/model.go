@@ -133,7 +133,7 @@ func NewModel(p *plan.Plan) (*Model, error) {
 			return nil, err
 		}
 		if hand[c.Addr] {
-			rc.Note = "a person writes this zone: apply waits until the change is seen there"
+			rc.Note = "a person writes this zone: apply writes nothing, and takes the change over once it is seen there"
 		}
 		m.ResourceChanges = append(m.ResourceChanges, rc)
 	}

@@ -59,6 +59,8 @@ func Text(w io.Writer, m *Model, s Style) error {
 	m.findings(&b, s)
 	if m.Summary.any() || len(m.Moved) > 0 {
 		b.WriteString(s.bold("Plan:") + strings.TrimPrefix(m.Summary.planLine(), "Plan:") + "\n")
+	} else if len(m.Inconclusive) == 0 && len(m.NodesBehind) > 0 {
+		fmt.Fprintf(&b, "Nothing to change, but not everything is as configured: %s does not run the current revision.\n", count(len(m.NodesBehind), "relay node"))
 	} else if len(m.Inconclusive) == 0 {
 		b.WriteString(s.paint("1;32", "No changes.") + s.bold(strings.TrimPrefix(NoChanges, "No changes.")) + "\n")
 	} else {
