@@ -136,7 +136,7 @@ func TestUnreachable(t *testing.T) {
 		return nil, errors.New("no route to host")
 	}})
 	err := w.write(c)
-	want := "nothing was written: " + s.Addr() + ", which takes updates of contoso.com, cannot be reached: no route to host; check that it runs and that TCP port 53 is open from here, then try again"
+	want := "nothing was written: " + s.Addr() + ", which takes updates of contoso.com, cannot be reached: no route to host; check that it runs and that TCP port " + port(s.Addr()) + " is open from here, then try again"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}

@@ -27,7 +27,7 @@ func (j *job) send(ctx context.Context, update *dns.Msg) (answer *dns.Msg, addr 
 		}
 	}
 	if err != nil {
-		return nil, addr, fmt.Errorf("nothing was written: %s, which takes updates of %s, cannot be reached: %w; check that it runs and that TCP port 53 is open from here, then try again", j.server, j.zone.Name, err)
+		return nil, addr, fmt.Errorf("nothing was written: %s, which takes updates of %s, cannot be reached: %w; check that it runs and that TCP port %s is open from here, then try again", j.server, j.zone.Name, err, port(addr))
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(j.Timeout))
@@ -58,4 +58,13 @@ func (j *job) send(ctx context.Context, update *dns.Msg) (answer *dns.Msg, addr 
 		return nil, addr, fmt.Errorf("%w: one came that is not signed", errLost)
 	}
 	return answer, addr, nil
+}
+
+// port is the port of an address.
+func port(addr string) string {
+	_, p, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "53"
+	}
+	return p
 }

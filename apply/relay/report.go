@@ -48,7 +48,11 @@ func (n *node) running(e *edition) {
 
 // refused notes a revision that failed to load.
 func (n *node) refused(h revision.Hash, err error) {
-	n.o.Log.Error("a revision was refused, and the one before stays in force", "revision", h.Short(), "error", err)
+	what := "a revision was refused, and the one before stays in force"
+	if n.current.Load() == nil {
+		what = "a revision was refused, and there is none before it to go on with"
+	}
+	n.o.Log.Error(what, "revision", h.Short(), "error", err)
 	n.note(func(s *state.Node) { s.Refused, s.LastError = h, err.Error() })
 }
 

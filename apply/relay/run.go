@@ -114,7 +114,7 @@ func (n *node) begin(r *revision.Revision) error {
 
 // first waits for a revision that loads.
 func (n *node) first(ctx context.Context, changes <-chan revision.Hash) error {
-	n.o.Log.Info("there is no revision yet: this relay waits for the first mailrelay apply")
+	n.o.Log.Info("there is no revision yet: this relay waits for the first mailrelay apply", "state", n.o.Dir)
 	n.note(func(s *state.Node) { s.LastError = "there is no revision yet" })
 	tick := time.NewTicker(n.o.Every)
 	defer tick.Stop()

@@ -115,7 +115,7 @@ func (a *app) applyFile(ctx context.Context, file string, o applyOptions) error 
 		current = base.Hash
 	}
 	if current != m.Base {
-		return a.stale(fmt.Errorf("another revision has been applied since the plan was made from revision %d", m.BaseSerial))
+		return a.stale(overtaken(m, base))
 	}
 	p, err := plan.Make(c, base, m.Evidence, m.Timestamp)
 	if err != nil {
@@ -197,9 +197,23 @@ func (a *app) event(e apply.Event) {
 	}
 }
 
+// overtaken says by what a plan was overtaken: the current revision is not the one
+// it was made from.
+func overtaken(m *render.Model, current *revision.Revision) error {
+	if current == nil {
+		return fmt.Errorf("the plan was made from revision %d, and the state is empty", m.BaseSerial)
+	}
+	done := ""
+	if revision.ConfigHash(current.Target) == m.Config {
+		done = "; it holds what the plan asks for, so the plan has been applied already"
+	}
+	return fmt.Errorf("the plan was made from revision %d, and revision %d was applied since by %s at %s%s",
+		m.BaseSerial, current.Serial, current.By, current.Applied.UTC().Format(time.RFC3339), done)
+}
+
 // stale says that the world moved since the plan.
 func (a *app) stale(err error) error {
-	a.ui.Error("The plan is stale", err.Error()+".\n\nNothing of what moved was written. Make the plan again, and review it again.")
+	a.ui.Error("The plan is stale", err.Error()+".\n\nWhat moved was not overwritten. Make the plan again, and review it again.")
 	return exit{exitStale}
 }
 
@@ -230,12 +244,18 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 		imported = fmt.Sprintf("%d imported, ", n.Import)
 	}
 	fmt.Fprintf(a.ui.Out, "\nApply complete! Resources: %s%d added, %d changed, %d destroyed.\n", imported, n.Add, n.Change, n.Destroy)
-	left := res.Behind != nil || len(byHand) > 0
+	open := 0
 	for _, c := range p.Changes {
-		left = left || c.Action == plan.Inconclusive
+		if c.Action == plan.Inconclusive {
+			open++
+		}
 	}
-	if len(byHand) > 0 {
-		a.ui.Progress("%d records stand in zones that a person edits: enter the lines shown above, then run apply again to take them over.", len(byHand))
+	left := res.Behind != nil || len(byHand) > 0 || open > 0
+	if n := len(byHand); n > 0 {
+		a.ui.Progress("Waiting for a person: %d of the changes are in zones that mailrelay does not write. Make the changes shown above there, then run apply again.", n)
+	}
+	if open > 0 {
+		a.ui.Progress("Left as they are: %d inconclusive objects. Run apply again when every name server answers.", open)
 	}
 	if res.Behind != nil {
 		a.ui.Warning("Relay nodes are behind", res.Behind.Error()+".")

@@ -133,8 +133,12 @@ func (s *status) text(w io.Writer, now time.Time) error {
 		if n.Relay != "" {
 			fmt.Fprintf(&b, "  relay      %s\n", n.Relay)
 		}
+		verb := "runs"
+		if n.State == "stopped" || n.State == "gone" {
+			verb = "ran"
+		}
 		if n.Serial > 0 {
-			fmt.Fprintf(&b, "  runs       revision %d (%s) since %s\n", n.Serial, n.Revision.Short(), n.Since.UTC().Format(time.RFC3339))
+			fmt.Fprintf(&b, "  %-10s revision %d (%s) since %s\n", verb, n.Serial, n.Revision.Short(), n.Since.UTC().Format(time.RFC3339))
 		}
 		if len(n.Listeners) > 0 {
 			fmt.Fprintf(&b, "  listens    %s\n", strings.Join(n.Listeners, ", "))
