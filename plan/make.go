@@ -43,6 +43,11 @@ func Make(c *schema.Config, base *revision.Revision, seen Seen, now time.Time) (
 			p.Behind = append(p.Behind, n)
 		}
 	}
+	for _, n := range seen.Nodes {
+		if n.Gone {
+			p.Gone = append(p.Gone, n)
+		}
+	}
 	byAddr := func(a, b Change) int { return a.Addr.Compare(b.Addr) }
 	slices.SortStableFunc(p.Changes, byAddr)
 	slices.SortStableFunc(p.Drift, byAddr)

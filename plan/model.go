@@ -37,6 +37,7 @@ type Node struct {
 	Revision revision.Hash `json:"revision"`
 	Serial   uint64        `json:"serial"`
 	Live     bool          `json:"live"`            // its last report is recent
+	Gone     bool          `json:"gone,omitempty"`  // it ended without a word
 	Error    string        `json:"error,omitempty"` // why it refused the current revision
 }
 
@@ -157,6 +158,7 @@ type Plan struct {
 	Stages       []revision.Entered // the stage of each domain once this is applied
 	Findings     []Finding
 	Behind       []Node // live nodes that run another revision
+	Gone         []Node // nodes that ended without a word
 	Seen         Seen
 	Stateless    bool // made with -state=none: compared with live DNS alone
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -12,6 +14,23 @@ import (
 // usageError says what is wrong with a command line, and where help is.
 func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
 	return fmt.Errorf("%w; see %s -help", err, c.FullName())
+}
+
+// known refuses a command that there is not, before the library takes what
+// follows it for something else.
+func known(root *cli.Command, args []string) error {
+	for i := 1; i < len(args); i++ {
+		switch arg := args[i]; {
+		case arg == "-chdir", arg == "--chdir":
+			i++ // its value
+		case strings.HasPrefix(arg, "-"):
+		case slices.Contains(names(root), arg):
+			return nil
+		default:
+			return unknownCommand(arg, names(root))
+		}
+	}
+	return nil
 }
 
 func unknownCommand(name string, known []string) error {

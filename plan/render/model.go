@@ -38,6 +38,7 @@ type Model struct {
 	Findings        []plan.Finding   `json:"findings"`
 	DNSChanges      []plan.SetChange `json:"dns_changes"`
 	NodesBehind     []plan.Node      `json:"nodes_behind"`
+	NodesGone       []plan.Node      `json:"nodes_gone"`
 	Summary         Summary          `json:"summary"`
 
 	// What the plan was made from, so that apply can make it again.
@@ -114,7 +115,7 @@ func NewModel(p *plan.Plan) (*Model, error) {
 		FormatVersion: FormatVersion, Timestamp: p.Made, Base: p.Base, BaseSerial: p.Serial, Config: p.Config,
 		Stateless: p.Stateless, Errored: p.Refused(), Converged: p.Converged(),
 		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Checks: []Check{},
-		Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...),
+		Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...), NodesGone: append([]plan.Node{}, p.Gone...),
 		Target: p.Target, Moved: p.Moved, Evidence: p.Seen,
 	}
 	hand := map[schema.Addr]bool{}

@@ -69,6 +69,7 @@ func full(t *testing.T) *plan.Plan {
 		},
 		Findings: []plan.Finding{{Code: "MR101", Severity: "warning", Addr: addr(t, "receive_connector.x"), Summary: "open relay", Detail: "Anybody may relay."}},
 		Behind:   []plan.Node{{Name: "edge1/relay.edge", Serial: 6, Live: true, Error: "the port is taken"}},
+		Gone:     []plan.Node{{Name: "edge2/relay.edge", Serial: 6, Gone: true}},
 	}
 }
 

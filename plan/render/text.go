@@ -55,6 +55,7 @@ func Text(w io.Writer, m *Model, s Style) error {
 	m.byHand(&b, s)
 	m.open(&b, s)
 	m.nodes(&b, s)
+	m.gone(&b, s)
 	m.unmet(&b, s)
 	m.findings(&b, s)
 	if m.Summary.any() || len(m.Moved) > 0 {
@@ -160,6 +161,12 @@ func (m *Model) nodes(b *bytes.Buffer, s Style) {
 			fmt.Fprintf(b, ", which it refused: %s", n.Error)
 		}
 		b.WriteString("\n\n")
+	}
+}
+
+func (m *Model) gone(b *bytes.Buffer, s Style) {
+	for _, n := range m.NodesGone {
+		fmt.Fprintf(b, "%s relay node %s has ended without a word, and what it has in its queue waits there. Start mailrelay serve on it again.\n\n", s.paint("33", "Warning:"), n.Name)
 	}
 }
 
