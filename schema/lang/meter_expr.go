@@ -11,9 +11,10 @@ import (
 // found.
 type metered struct {
 	*hclsyntax.ParenthesesExpr
-	meter *meter
-	deep  bool  // spend the elements too
-	extra int64 // what is spent besides, in bytes
+	meter   *meter
+	deep    bool  // spend the elements too
+	extra   int64 // what is spent besides, in bytes
+	uniform bool  // give it as uniform does
 }
 
 // Value evaluates the expression inside.
@@ -35,45 +36,10 @@ func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	if err := spend(v); err != nil {
 		return cty.DynamicVal, append(diags, e.meter.beyond(e.Range(), err))
 	}
-	if e.deep {
+	if e.uniform {
 		v = uniform(v)
 	}
 	return v, diags
-}
-
-// manyElements is from how many elements on uniform does its work.
-const manyElements = 256
-
-// uniform makes a list of a tuple, and a map of an object, whose elements are all
-// of one type. Functions do that themselves, but in a time that grows with the
-// square of the number of elements.
-func uniform(v cty.Value) cty.Value {
-	ty := v.Type()
-	if !v.IsWhollyKnown() || v.IsNull() {
-		return v
-	}
-	switch {
-	case ty.IsTupleType() && len(ty.TupleElementTypes()) >= manyElements:
-		first := ty.TupleElementType(0)
-		for _, t := range ty.TupleElementTypes() {
-			if !t.Equals(first) {
-				return v
-			}
-		}
-		return cty.ListVal(v.AsValueSlice())
-	case ty.IsObjectType() && len(ty.AttributeTypes()) >= manyElements:
-		var first cty.Type
-		for _, t := range ty.AttributeTypes() {
-			if first == cty.NilType {
-				first = t
-			}
-			if !t.Equals(first) {
-				return v
-			}
-		}
-		return cty.MapVal(v.AsValueMap())
-	}
-	return v
 }
 
 // UnwrapExpression lets hcl look at the expression inside: variables have types
@@ -110,6 +76,9 @@ func (m *meter) expr(e hclsyntax.Expression) hclsyntax.Expression {
 	case *hclsyntax.FunctionCallExpr:
 		for i, arg := range e.Args {
 			e.Args[i] = m.wrap(arg, true)
+			if arg, ok := e.Args[i].(*metered); ok {
+				arg.uniform = unifies(e.Name)
+			}
 		}
 	case *hclsyntax.BinaryOpExpr:
 		e.LHS, e.RHS = m.expr(e.LHS), m.expr(e.RHS)
@@ -164,5 +133,5 @@ func (m *meter) wrap(e hclsyntax.Expression, deep bool) hclsyntax.Expression {
 }
 
 func (m *meter) around(e hclsyntax.Expression, deep bool, extra int64) *metered {
-	return &metered{&hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, m, deep, extra}
+	return &metered{&hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, m, deep, extra, false}
 }
