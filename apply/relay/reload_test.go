@@ -126,6 +126,21 @@ relay "third" {
 	})
 }
 
+// TestARefusedRevisionIsTriedAgain holds that what stood in the way of a revision
+// may go away by itself.
+func TestARefusedRevisionIsTriedAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	w.broken["0.0.0.0:2525"] = errors.New("in use")
+	w.run()
+	w.runs(w.config(block(connector("one", relaying))))
+	second := w.config(block(connector("one", relaying, `bindings = ["0.0.0.0:25", "0.0.0.0:2525"]`)))
+	w.await("the refusal", func(n state.Node) bool { return n.Refused == second.Hash })
+	w.mu.Lock()
+	delete(w.broken, "0.0.0.0:2525")
+	w.mu.Unlock()
+	w.await("the second revision", func(n state.Node) bool { return n.Revision == second.Hash && n.Refused == "" })
+}
+
 func TestWaitsForTheFirstRevision(t *testing.T) {
 	w := newWorld(t, nil)
 	w.run()

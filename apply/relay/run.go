@@ -139,10 +139,14 @@ func (n *node) first(ctx context.Context, changes <-chan revision.Hash) error {
 	}
 }
 
+// ticksToRetry is after how many reports a refused revision is tried again.
+const ticksToRetry = 6
+
 // watch takes new editions over until the relay is to stop, or cannot go on.
 func (n *node) watch(ctx context.Context, changes <-chan revision.Hash, ended <-chan error) error {
 	tick := time.NewTicker(n.o.Every)
 	defer tick.Stop()
+	ticks := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -166,6 +170,9 @@ func (n *node) watch(ctx context.Context, changes <-chan revision.Hash, ended <-
 			}
 			if e := n.current.Load(); !e.expires.IsZero() && !n.o.Clock().Before(e.expires) {
 				_ = n.begin(e.revision) // what was retained ends
+			}
+			if ticks++; ticks%ticksToRetry == 0 && n.status().Refused != "" {
+				n.follow(ctx) // what stood in its way may be gone: a port, a missing file
 			}
 			n.report()
 		}
