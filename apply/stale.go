@@ -26,17 +26,17 @@ func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revisio
 		return nil
 	}
 	var reasons []error
-	said := map[rr.Key]bool{}
+	said := map[int]bool{}
 	for _, seen := range o.Observe(ctx, p.Sets) {
 		i := slices.IndexFunc(p.Sets, func(s plan.SetChange) bool { return s.Zone == seen.Zone && s.Key == seen.Key })
-		if i < 0 || said[seen.Key] {
+		if i < 0 || said[i] {
 			continue
 		}
 		if seen.Err != "" {
 			return fmt.Errorf("%s: %s could not be asked again before writing: %s; nothing was written, try again later", seen.Key, seen.Source, seen.Err)
 		}
 		if was := p.Sets[i].Before; !equal(was, seen.Set) {
-			said[seen.Key] = true
+			said[i] = true
 			reasons = append(reasons, &dns.StaleError{Key: seen.Key, Expected: was, Found: seen.Set})
 		}
 	}

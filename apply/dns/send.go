@@ -43,6 +43,11 @@ func (j *job) send(ctx context.Context, update *dns.Msg) (answer *dns.Msg, addr 
 	if err != nil || len(packed) > maxUpdate+1024 {
 		return nil, addr, fmt.Errorf("the update of %s cannot be put on the wire: %d bytes, %v", j.zone.Name, len(packed), err)
 	}
+	if j.key != nil {
+		if _, _, err := dns.TsigGenerate(update.Copy(), j.key.secret, "", false); err != nil {
+			return nil, addr, fmt.Errorf("nothing was written: the update of %s cannot be signed by the key %s: %w", j.zone.Name, j.key.name, err)
+		}
+	}
 	if err := framed.WriteMsg(update); err != nil {
 		return nil, addr, fmt.Errorf("%w: %w", errLost, err)
 	}

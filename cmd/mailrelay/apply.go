@@ -97,6 +97,9 @@ func (a *app) applyFile(ctx context.Context, file string, o applyOptions) error 
 	if m.Stateless {
 		return errors.New("this plan was made with -state=none, which is for looking alone: make it again with the state")
 	}
+	if m.Timestamp.After(a.world.clock().Add(5 * time.Minute)) {
+		return fmt.Errorf("the plan file says that it was made at %s, which is not yet: set this machine's clock, and make the plan again", m.Timestamp.Format(time.RFC3339))
+	}
 	c, err := revision.Config(m.Target)
 	if err != nil {
 		return fmt.Errorf("reading the plan: %w", err)

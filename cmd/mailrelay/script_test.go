@@ -33,6 +33,7 @@ const scriptKey = "bWFpbHJlbGF5LXRlc3Qta2V5LW1haWxyZWxheS10ZXN0"
 //	expand FILE...          replaces $DNS in files
 //	dns NAME TYPE TTL [VALUE...]  somebody else sets an RRset
 //	records NAME TYPE       prints an RRset to stdout
+//	tomorrow PLANFILE       dates a plan a hundred years later
 //	edit PLANFILE           makes a plan say less than it does
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -54,7 +55,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "expand": expand, "dns": setRecord, "records": showRecord, "edit": edit,
+			"exits": exits, "expand": expand, "dns": setRecord, "records": showRecord, "edit": edit, "tomorrow": tomorrow,
 		},
 	})
 }
@@ -117,4 +118,13 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("nothing to edit in %s", args[0])
 	}
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), args[0]), []byte(edited), 0o600))
+}
+
+func tomorrow(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	later := strings.Replace(text, `"timestamp": "20`, `"timestamp": "21`, 1)
+	if later == text {
+		ts.Fatalf("no date in %s", args[0])
+	}
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), args[0]), []byte(later), 0o600))
 }
