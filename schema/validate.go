@@ -13,6 +13,7 @@ func Validate(c *Config) []Problem {
 	v.references()
 	v.zones()
 	v.records()
+	v.finalDots()
 	v.targets()
 	v.policies()
 	v.expectations()
