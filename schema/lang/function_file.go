@@ -61,7 +61,7 @@ func fileExistsFunc(fsys fs.FS) function.Function {
 func inside(name string) (string, error) {
 	clean := path.Clean(strings.ReplaceAll(name, `\`, "/"))
 	if !fs.ValidPath(clean) || strings.Contains(clean, ":") || strings.ContainsRune(clean, 0) {
-		return "", function.NewArgErrorf(0, "%q is outside of the configuration's directory, and only files inside it can be read. Copy the file there, and name it relative to it", name)
+		return "", function.NewArgErrorf(0, "%q is outside of the configuration's directory, and only files inside it can be read. Copy the file there and name it relative to it; a secret is named by secret_file(\"/path\") instead, and never copied", name)
 	}
 	return clean, nil
 }
