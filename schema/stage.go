@@ -40,13 +40,13 @@ func (k OrderKind) What() string {
 	if k.To == "" {
 		return "a reference like expect.NAME"
 	}
-	return RefKind{k.To}.What()
+	return RefKind(k).What()
 }
 
 // Canon implements Kind.
 func (k OrderKind) Canon(v cty.Value) (cty.Value, error) {
 	if k.To != "" {
-		return RefKind{k.To}.Canon(v)
+		return RefKind(k).Canon(v)
 	}
 	_, err := ParseAddr(v.AsString())
 	return v, err
