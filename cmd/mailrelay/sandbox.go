@@ -42,7 +42,11 @@ func (a *app) sandboxCommand() *cli.Command {
 				return errors.New("sandbox takes the directory of a configuration, such as examples/coexistence")
 			}
 			a.dir = c.Args().First()
-			return a.sandbox(ctx, approve, once)
+			err := a.sandbox(ctx, approve, once)
+			if err != nil && ctx.Err() != nil {
+				return errors.New("interrupted; nothing outside the sandbox was changed")
+			}
+			return err
 		},
 	}
 }
@@ -168,14 +172,30 @@ func (a *app) sandboxRelay(ctx context.Context, w *sandbox.World, config *schema
 	a.heading("mailrelay plan, once more: nothing to do.")
 	if !once {
 		a.ui.Progress("\nThe sandbox goes on until Ctrl-C. Send it mail at the addresses above: a connection from this\nmachine is one from 127.0.0.1 to the relay.")
-		select {
-		case <-ctx.Done():
-		case err := <-ended:
-			return err
+		for {
+			select {
+			case got := <-w.Arrivals():
+				a.arrived(got, "")
+			case err := <-ended:
+				return err
+			case <-ctx.Done():
+				return finish(nil)
+			}
 		}
-		return finish(nil)
 	}
 	return finish(nil)
+}
+
+// arrived shows where a message arrived and by what way, and its header.
+func (a *app) arrived(got sandbox.Arrival, by string) {
+	fmt.Fprintf(a.ui.Out, "The message arrived at %s (%s) for <%s>, %s%s.\n",
+		got.Host, got.Address, strings.Join(got.To, ">, <"), by, secured(got.TLS))
+	for line := range strings.Lines(string(got.Message)) {
+		if line == "\r\n" {
+			break
+		}
+		a.ui.Progress("   | %s", strings.TrimRight(line, "\r\n"))
+	}
 }
 
 // settled reports whether a plan has nothing to do and nothing unknown.
@@ -223,14 +243,7 @@ func (a *app) letter(ctx context.Context, w *sandbox.World, l sandbox.Letter) er
 	a.ui.Progress("   in:  taken by %s, %s", l.Verdict.Connector.Block.Addr(), secured(in))
 	select {
 	case got := <-w.Arrivals():
-		fmt.Fprintf(a.ui.Out, "The message arrived at %s (%s) for <%s>, by %s, %s.\n",
-			got.Host, got.Address, strings.Join(got.To, ">, <"), l.Verdict.Route.Connector.Addr(), secured(got.TLS))
-		for line := range strings.Lines(string(got.Message)) {
-			if line == "\r\n" {
-				break
-			}
-			a.ui.Progress("   | %s", strings.TrimRight(line, "\r\n"))
-		}
+		a.arrived(got, fmt.Sprintf("by %s, ", l.Verdict.Route.Connector.Addr()))
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("the message was taken but did not arrive within %s", sandboxWait)
