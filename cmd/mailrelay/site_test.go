@@ -86,7 +86,14 @@ func (s *site) apply(text string) {
 
 // serve starts the relay, in an empty directory and without any environment, and
 // returns when a revision is in force.
-func (s *site) serve() { s.serveUntil("a revision is in force") }
+func (s *site) serve() {
+	s.t.Helper()
+	s.serveUntil("a revision is in force")
+	eventually(s.t, "the node's first report", func() bool {
+		reports, err := filepath.Glob(filepath.Join(s.state, "nodes", "*.json"))
+		return err == nil && len(reports) > 0
+	})
+}
 
 // serveUntil starts the relay, and returns when its log holds the words.
 func (s *site) serveUntil(words string) {
