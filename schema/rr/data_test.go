@@ -59,6 +59,7 @@ func TestParseRefuses(t *testing.T) {
 		{"CAA", `256 issue "a"`, "from 0 to 255"},
 		{"CAA", `0 is-sue "a"`, "is not a tag"},
 		{"CAA", `0 issue "a`, "in quotes"},
+		{"CAA", `0 issue "` + strings.Repeat("a", 256) + `"`, "more than 255 characters"},
 		{"CAA", `0 issue "a\b"`, "backslash"},
 		{"CNAME", "two words", "may not stand"},
 		{"DS", "1 13 2 xyz", "is not hex"},
@@ -109,6 +110,21 @@ func TestParseTextAtTheLimit(t *testing.T) {
 	w, err := Wire(r)
 	if err != nil || len(w) != 2*maxRdata {
 		t.Errorf("Wire has %d digits (%v), want %d", len(w), err, 2*maxRdata)
+	}
+}
+
+// A CAA value of the largest length is a record.
+func TestParseQuotedAtTheLimit(t *testing.T) {
+	d, err := Parse("CAA", "contoso.com", "0 issue "+strings.Repeat("a", 255))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Record("contoso.com.", "CAA", 60, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Read(r); got != d {
+		t.Errorf("Read = %q, want %q", got, d)
 	}
 }
 

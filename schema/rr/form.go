@@ -95,15 +95,16 @@ func tag(word, _ string) (string, error) {
 
 // quoted is the value of a CAA record: printable ASCII in quotes, which may be
 // left out around a single word. Backslashes and quotes cannot stand in it: no
-// value needs them, and miekg/dns does not give them back as they were.
+// value needs them, and miekg/dns does not give them back as they were. It also
+// reads no value of more than 255 characters.
 func quoted(word, _ string) (string, error) {
 	inner, open := strings.CutPrefix(word, `"`)
 	inner, closed := strings.CutSuffix(inner, `"`)
 	if open != closed || !open && strings.ContainsAny(word, " \t") || strings.ContainsAny(inner, `"\`) {
 		return "", fmt.Errorf("%s is not one value in quotes, without quotes or backslashes in it", shorten(word))
 	}
-	if len(inner) > 1024 || strings.ContainsFunc(inner, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", fmt.Errorf("%s holds what is not printable ASCII, or more than 1024 characters", shorten(word))
+	if len(inner) > 255 || strings.ContainsFunc(inner, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "", fmt.Errorf("%s holds what is not printable ASCII, or more than 255 characters", shorten(word))
 	}
 	return `"` + inner + `"`, nil
 }
