@@ -1,12 +1,41 @@
 package lang_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/mailrelay/mailrelay/schema/lang"
 )
+
+// A file of mistakes is not answered by a book.
+func TestFewDiagnosticsAreEnough(t *testing.T) {
+	for _, test := range []struct {
+		name, line string
+		errors     bool
+	}{
+		{"errors", "x {}\n", true},
+		{"warnings", "x = 1\n", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			file := "a.mail.hcl"
+			fsys := fstest.MapFS{file: {Data: []byte("locals {\n}\n")}}
+			if !test.errors {
+				file = "mailrelay.mailvars.hcl"
+			}
+			var text strings.Builder
+			for i := range 2000 {
+				text.WriteString(strings.Replace(test.line, "x", fmt.Sprintf("x%d", i), 1))
+			}
+			fsys[file] = &fstest.MapFile{Data: []byte(text.String())}
+			_, diags := lang.LoadFS(fsys, lang.Options{})
+			if len(diags) != 501 || diags.HasErrors() != test.errors || diags[500].Summary != "1500 more are not shown" {
+				t.Errorf("%d diagnostics, the last one %v, errors: %v", len(diags), diags[len(diags)-1], diags.HasErrors())
+			}
+		})
+	}
+}
 
 // Expressions over which the parser would recurse until its stack overflows are
 // refused before it sees them; long lists and texts are not.

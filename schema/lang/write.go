@@ -2,6 +2,7 @@ package lang
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"slices"
 
@@ -26,8 +27,12 @@ func WriteDiagnostics(w io.Writer, files map[string]*hcl.File, width uint, color
 	return hcl.NewDiagnosticTextWriter(w, files, width, color).WriteDiagnostics(shown)
 }
 
-// ordered sorts diags by file and line, those without a place first, and drops
-// what is said twice.
+// maxSaid is how many diagnostics are given at once: whoever reads so many knows,
+// and each costs the time to look for its lines.
+const maxSaid = 500
+
+// ordered sorts diags by file and line, those without a place first, drops what is
+// said twice, and counts those behind the first maxSaid.
 func ordered(diags hcl.Diagnostics) hcl.Diagnostics {
 	place := func(d *hcl.Diagnostic) hcl.Range {
 		if d.Subject == nil {
@@ -39,9 +44,20 @@ func ordered(diags hcl.Diagnostics) hcl.Diagnostics {
 		p, q := place(a), place(b)
 		return cmp.Or(cmp.Compare(p.Filename, q.Filename), cmp.Compare(p.Start.Byte, q.Start.Byte))
 	})
-	return slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool {
+	diags = slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool {
 		return place(a) == place(b) && a.Summary == b.Summary && a.Detail == b.Detail
 	})
+	if len(diags) <= maxSaid {
+		return diags
+	}
+	more := &hcl.Diagnostic{
+		Severity: hcl.DiagWarning, Summary: fmt.Sprintf("%d more are not shown", len(diags)-maxSaid),
+		Detail: "Correct those above, and look again.",
+	}
+	if diags[maxSaid:].HasErrors() {
+		more.Severity = hcl.DiagError
+	}
+	return append(diags[:maxSaid:maxSaid], more)
 }
 
 // failure is an error about a place.
