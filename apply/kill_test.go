@@ -116,17 +116,10 @@ func (s *site) plan() *plan.Plan {
 func (s *site) options() Options {
 	secret := func(schema.Secret) ([]byte, error) { return []byte(tsigSecret), nil }
 	writer := dns.NewRFC2136(dns.Options{Resolvers: []string{}, Secret: secret})
-	c, _ := lang.Load(s.dir, lang.Options{})
 	return Options{
 		Store: s.store, Writer: func(*schema.Zone) dns.Writer { return writer },
-		Observe: func(ctx context.Context, sets []plan.SetChange) []plan.Observation {
-			var asks []observe.Ask
-			for _, set := range sets {
-				asks = append(asks, observe.Ask{Zone: schema.At[*schema.Zone](c, set.Zone), Key: set.Key})
-			}
-			return s.look.RRsets(ctx, asks)
-		},
-		Clock: time.Now, Sleep: func(ctx context.Context, d time.Duration) error { time.Sleep(d); return ctx.Err() },
+		Observe: s.look.RRsets,
+		Clock:   time.Now, Sleep: func(ctx context.Context, d time.Duration) error { time.Sleep(d); return ctx.Err() },
 		Who: state.Info{Who: "test", PID: os.Getpid()}, NodeTimeout: time.Second, Parallel: 2,
 	}
 }

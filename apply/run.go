@@ -14,6 +14,7 @@ import (
 	"github.com/mailrelay/mailrelay/apply/dns"
 	"github.com/mailrelay/mailrelay/apply/state"
 	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/plan/observe"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
@@ -23,8 +24,9 @@ type Options struct {
 	Store state.Store
 	// Writer gives what writes a zone; nil where a person does.
 	Writer func(*schema.Zone) dns.Writer
-	// Observe asks again for the RRsets that the plan touches.
-	Observe func(ctx context.Context, sets []plan.SetChange) []plan.Observation
+	// Observe asks every authoritative server for RRsets. Nil: nobody is asked
+	// again before writing.
+	Observe func(ctx context.Context, asks []observe.Ask) []plan.Observation
 	Clock   func() time.Time
 	// Sleep waits, or returns early with the error of ctx.
 	Sleep func(ctx context.Context, d time.Duration) error

@@ -3,10 +3,11 @@ package apply
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/mailrelay/mailrelay/apply/dns"
 	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/plan/observe"
+	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
 )
@@ -25,18 +26,30 @@ func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revisio
 	if len(p.Sets) == 0 || o.Observe == nil {
 		return nil
 	}
+	asks, err := asksFor(p, base)
+	if err != nil {
+		return err
+	}
+	type place struct {
+		zone schema.Addr
+		key  rr.Key
+	}
+	before := make(map[place]*rr.Set, len(p.Sets))
+	for _, s := range p.Sets {
+		before[place{s.Zone, s.Key}] = s.Before
+	}
 	var reasons []error
-	said := map[int]bool{}
-	for _, seen := range o.Observe(ctx, p.Sets) {
-		i := slices.IndexFunc(p.Sets, func(s plan.SetChange) bool { return s.Zone == seen.Zone && s.Key == seen.Key })
-		if i < 0 || said[i] {
-			continue
+	for _, seen := range o.Observe(ctx, asks) {
+		at := place{seen.Zone, seen.Key}
+		was, open := before[at]
+		if !open {
+			continue // another server has said so already
 		}
 		if seen.Err != "" {
 			return fmt.Errorf("%s: %s could not be asked again before writing: %s; nothing was written, try again later", seen.Key, seen.Source, seen.Err)
 		}
-		if was := p.Sets[i].Before; !equal(was, seen.Set) {
-			said[i] = true
+		if !equal(was, seen.Set) {
+			delete(before, at)
 			reasons = append(reasons, &dns.StaleError{Key: seen.Key, Expected: was, Found: seen.Set})
 		}
 	}
@@ -44,6 +57,27 @@ func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revisio
 		return &StaleError{reasons}
 	}
 	return nil
+}
+
+// asksFor are the questions for the RRsets that p touches, each in its zone.
+func asksFor(p *plan.Plan, base *revision.Revision) ([]observe.Ask, error) {
+	c, err := revision.Config(p.Target)
+	if err != nil {
+		return nil, err
+	}
+	zones := map[schema.Addr]*schema.Zone{}
+	asks := make([]observe.Ask, 0, len(p.Sets))
+	for _, s := range p.Sets {
+		z, known := zones[s.Zone]
+		if !known {
+			z = plan.Zone(c, base, s.Zone)
+			zones[s.Zone] = z
+		}
+		if z != nil { // else the write fails, and says why
+			asks = append(asks, observe.Ask{Zone: z, Key: s.Key})
+		}
+	}
+	return asks, nil
 }
 
 func equal(a, b *rr.Set) bool {

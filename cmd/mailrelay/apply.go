@@ -12,7 +12,6 @@ import (
 	"github.com/mailrelay/mailrelay/apply/dns"
 	"github.com/mailrelay/mailrelay/apply/state"
 	"github.com/mailrelay/mailrelay/plan"
-	"github.com/mailrelay/mailrelay/plan/observe"
 	"github.com/mailrelay/mailrelay/plan/render"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
@@ -152,14 +151,6 @@ func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o appl
 	if err != nil {
 		return err
 	}
-	seen := a.observer(c)
-	zone := func(addr schema.Addr) *schema.Zone {
-		base, err := store.Current(ctx)
-		if err != nil {
-			return nil
-		}
-		return plan.Zone(c, base, addr)
-	}
 	rfc2136 := dns.NewRFC2136(dns.Options{Dial: a.world.dial, Resolvers: a.resolvers(c), Secret: a.world.secret(a.dir), Clock: a.world.clock})
 	res, err := apply.Run(ctx, p, apply.Options{
 		Store: store,
@@ -169,14 +160,8 @@ func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o appl
 			}
 			return rfc2136
 		},
-		Observe: func(ctx context.Context, sets []plan.SetChange) []plan.Observation {
-			var asks []observe.Ask
-			for _, s := range sets {
-				asks = append(asks, observe.Ask{Zone: zone(s.Zone), Key: s.Key})
-			}
-			return seen.RRsets(ctx, asks)
-		},
-		Clock: a.world.clock, Sleep: a.world.sleep, Who: a.who("apply"),
+		Observe: a.observer(c).RRsets,
+		Clock:   a.world.clock, Sleep: a.world.sleep, Who: a.who("apply"),
 		LockTimeout: o.lock, NodeTimeout: 30 * time.Second, Parallel: o.parallel,
 		Event: func(e apply.Event) { a.event(e) },
 	})

@@ -98,31 +98,38 @@ func (a *app) makePlan(ctx context.Context) (*plan.Plan, state.Store, error) {
 		return nil, nil, err
 	}
 	var store state.Store
+	if a.state != "none" {
+		if store, err = a.store(c); err != nil {
+			return nil, nil, err
+		}
+	}
+	p, err := a.planOf(ctx, c, store)
+	return p, store, err
+}
+
+// planOf asks, and compares with c. store is nil with -state=none.
+func (a *app) planOf(ctx context.Context, c *schema.Config, store state.Store) (*plan.Plan, error) {
 	var base *revision.Revision
 	var seen plan.Seen
-	if a.state != "none" {
-		dir, err := a.store(c)
-		if err != nil {
-			return nil, nil, err
+	var err error
+	if store != nil {
+		if base, err = store.Current(ctx); err != nil {
+			return nil, fmt.Errorf("reading the state: %w", err)
 		}
-		store = dir
-		if base, err = dir.Current(ctx); err != nil {
-			return nil, nil, fmt.Errorf("reading the state: %w", err)
-		}
-		if seen.Nodes, err = a.nodes(ctx, dir, base); err != nil {
-			return nil, nil, err
+		if seen.Nodes, err = a.nodes(ctx, store, base); err != nil {
+			return nil, err
 		}
 	}
 	seen.RRsets = a.observer(c).Observe(ctx, c, base)
 	if err := ctx.Err(); err != nil {
-		return nil, nil, errors.New("interrupted while asking name servers; nothing was changed")
+		return nil, errors.New("interrupted while asking name servers; nothing was changed")
 	}
 	p, err := plan.Make(c, base, seen, a.world.clock().UTC())
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p.Stateless = store == nil
-	return p, store, nil
+	return p, nil
 }
 
 // observer asks name servers as the configuration says.
