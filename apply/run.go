@@ -189,10 +189,11 @@ func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.
 	next := &revision.Revision{
 		Lineage: rand.Text(), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
 		Target: r.plan.Target, Owned: owned, Intent: slices.Concat(r.plan.Unsettled, steps), Retained: retained, Stages: r.stages(),
+		Switched: r.plan.Switched, Pending: r.plan.Pending,
 	}
 	if cur := r.result.Revision; cur != nil {
 		next.Lineage, next.Serial, next.Parent = cur.Lineage, cur.Serial+1, cur.Hash
-		next.Pending, next.Verified = cur.Pending, cur.Verified
+		next.Verified = cur.Verified
 	}
 	next.Seal()
 	if err := r.Store.Put(ctx, next); err != nil {

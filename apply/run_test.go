@@ -248,7 +248,7 @@ func TestRetained(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		c, err := cur.InForce(time.Now())
+		c, err := cur.InForce()
 		if err != nil {
 			t.Error(err)
 			return
@@ -259,7 +259,7 @@ func TestRetained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := res.Revision.InForce(time.Now())
+	after, err := res.Revision.InForce()
 	if err != nil {
 		t.Fatal(err)
 	}

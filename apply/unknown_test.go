@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -45,7 +44,7 @@ func (s *site) current() *revision.Revision {
 // accepted are the names of the domains that a relay would accept now.
 func (s *site) accepted() []string {
 	s.t.Helper()
-	c, err := s.current().InForce(time.Now())
+	c, err := s.current().InForce()
 	if err != nil {
 		s.t.Fatal(err)
 	}

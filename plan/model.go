@@ -72,15 +72,22 @@ const (
 // the relay's blocks are their canonical values. The value of a record is an
 // object of zone, name (full), type, ttl and values.
 type Change struct {
-	Addr      schema.Addr
-	PrevAddr  schema.Addr // the address it had, if it moved; else zero
-	Action    Action
-	Before    cty.Value // cty.NilVal and null both mean nothing
-	After     cty.Value
-	Foreign   int       // how many values of others stand in the same RRset, untouched
-	Why       string    // why it is inconclusive, or what a reader should know
-	NotBefore time.Time // zero: at once
-	Decl      hcl.Range
+	Addr     schema.Addr
+	PrevAddr schema.Addr // the address it had, if it moved; else zero
+	Action   Action
+	Before   cty.Value // cty.NilVal and null both mean nothing
+	After    cty.Value
+	Foreign  int    // how many values of others stand in the same RRset, untouched
+	Why      string // why it is inconclusive or must wait, or what a reader should know
+	Decl     hcl.Range
+	// Held: the change, or what it takes away, waits until caches have forgotten an
+	// answer that leads mail to what stands now.
+	Held      bool
+	NotBefore time.Time     // of what is held: the earliest time; zero: not known
+	Needs     []schema.Addr // records that must be seen at all their servers before the time counts
+	// Pending: an earlier apply has recorded the change, and it still waits. It is
+	// not counted.
+	Pending bool
 }
 
 // Key is the RRset that the change of a record is about; zero for other blocks.
@@ -155,7 +162,10 @@ type Plan struct {
 	Unsettled    []revision.Step   // of the base's intent: it is not known whether they were written
 	Disowned     []revision.Owned  // ours no more, and nothing to write: it is gone, or another block's
 	Expectations []Expectation
-	Stages       []revision.Entered // the stage of each domain once this is applied
+	Stages       []revision.Entered  // the stage of each domain once this is applied
+	Switched     []revision.Switched // what caches may answer as it was, once this is applied
+	Retained     []revision.Retained // what stays in force beside the target until that is over
+	Pending      []revision.Step     // of DNS, what waits for the same
 	Findings     []Finding
 	Behind       []Node // live nodes that run another revision
 	Gone         []Node // nodes that ended without a word

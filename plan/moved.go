@@ -107,6 +107,7 @@ func rename(base *revision.Revision, c *schema.Config) (*revision.Revision, move
 		}
 		out.Retained[i].Object = o[0]
 	}
+	out.Switched = m.switched(base.Switched)
 	out.Stages = slices.Clone(base.Stages)
 	for i, s := range out.Stages {
 		out.Stages[i].Domain, out.Stages[i].Stage = m.to(s.Domain), m.to(s.Stage)
@@ -150,6 +151,17 @@ func (m moves) steps(in []revision.Step) []revision.Step {
 	for i, s := range out {
 		out[i].Zone, out[i].Owned = m.to(s.Zone), m.owned(s.Owned)
 		out[i].Addrs = nil
+		for _, a := range s.Addrs {
+			out[i].Addrs = append(out[i].Addrs, m.to(a))
+		}
+	}
+	return out
+}
+
+func (m moves) switched(in []revision.Switched) []revision.Switched {
+	out := slices.Clone(in)
+	for i, s := range out {
+		out[i].Zone, out[i].Addrs = m.to(s.Zone), nil
 		for _, a := range s.Addrs {
 			out[i].Addrs = append(out[i].Addrs, m.to(a))
 		}

@@ -1,13 +1,16 @@
 package plan
 
-// Counts are the numbers of the summary line. What is inconclusive is in none of
-// them.
+// Counts are the numbers of the summary line. What is inconclusive, and what is
+// pending, is in none of them.
 type Counts struct{ Import, Add, Change, Destroy int }
 
 // Counts counts the changes.
 func (p *Plan) Counts() Counts {
 	var n Counts
 	for _, c := range p.Changes {
+		if c.Pending {
+			continue
+		}
 		switch c.Action {
 		case Import:
 			n.Import++

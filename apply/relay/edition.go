@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
@@ -26,7 +25,6 @@ type edition struct {
 	relay    *schema.Relay
 	policy   *decide.Policy
 	bindings []string    // of all its receive connectors
-	expires  time.Time   // when something retained ends, and it must be made again; zero: never
 	tls      *tls.Config // for every connector that offers TLS
 	clients  *x509.CertPool
 	servers  map[schema.Addr]*servers // by receive connector
@@ -38,8 +36,7 @@ func (n *node) compile(r *revision.Revision) (*edition, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
-	now := n.o.Clock()
-	c, err := r.InForce(now)
+	c, err := r.InForce()
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +68,6 @@ func (n *node) compile(r *revision.Revision) (*edition, error) {
 	}
 	slices.Sort(e.bindings)
 	e.bindings = slices.Compact(e.bindings)
-	for _, k := range r.Retained {
-		if now.Before(k.Until) && (e.expires.IsZero() || k.Until.Before(e.expires)) {
-			e.expires = k.Until
-		}
-	}
 	return e, nil
 }
 

@@ -168,9 +168,6 @@ func (n *node) watch(ctx context.Context, changes <-chan revision.Hash, ended <-
 					changes = c
 				}
 			}
-			if e := n.current.Load(); !e.expires.IsZero() && !n.o.Clock().Before(e.expires) {
-				_ = n.begin(e.revision) // what was retained ends
-			}
 			if ticks++; ticks%ticksToRetry == 0 && n.status().Refused != "" {
 				n.follow(ctx) // what stood in its way may be gone: a port, a missing file
 			}

@@ -38,8 +38,9 @@ type Revision struct {
 	Target   []Object   `json:"target"`             // what was asked for, sorted by address
 	Owned    []Owned    `json:"owned,omitempty"`    // what is ours in DNS
 	Intent   []Step     `json:"intent,omitempty"`   // about to be written, or written and not yet read back
-	Pending  []Step     `json:"pending,omitempty"`  // waits until it is safe
-	Retained []Retained `json:"retained,omitempty"` // stays in force until then
+	Switched []Switched `json:"switched,omitempty"` // what caches may still answer as it was
+	Pending  []Step     `json:"pending,omitempty"`  // of DNS, waits until it is safe
+	Retained []Retained `json:"retained,omitempty"` // of the relay, stays in force until then
 	Verified []Verified `json:"verified,omitempty"`
 	Stages   []Entered  `json:"stages,omitempty"`
 }
@@ -67,8 +68,8 @@ type Step struct {
 	Zone      schema.Addr   `json:"zone"`
 	Before    *rr.Set       `json:"before,omitempty"` // the whole RRset; nil: absent
 	After     *rr.Set       `json:"after,omitempty"`
-	Owned     []Owned       `json:"owned,omitempty"` // what is ours of After once it is there
-	NotBefore time.Time     `json:"not_before,omitzero"`
+	Owned     []Owned       `json:"owned,omitempty"`     // what is ours of After once it is there
+	NotBefore time.Time     `json:"not_before,omitzero"` // of what is pending; zero: not known yet
 }
 
 // Key is the RRset that the step is about.
@@ -77,13 +78,6 @@ func (s Step) Key() rr.Key {
 		return s.After.Key()
 	}
 	return s.Before.Key()
-}
-
-// Retained is a block that left the target and stays in force until a time; the
-// zero time is until the revision that follows.
-type Retained struct {
-	Object Object    `json:"object"`
-	Until  time.Time `json:"until,omitzero"`
 }
 
 // Verified is a domain whose ownership was proved.
@@ -166,22 +160,6 @@ func (o Object) Range() hcl.Range {
 // Cty is the value of the object as cty, for comparison and display.
 func (o Object) Cty(t *schema.Type) (cty.Value, error) {
 	return ctyjson.Unmarshal(o.Value, t.Body.Type())
-}
-
-// InForce gives the configuration that a relay runs: the target, and what is
-// retained at now.
-func (r *Revision) InForce(now time.Time) (*schema.Config, error) {
-	objects := append([]Object(nil), r.Target...)
-	have := map[schema.Addr]bool{}
-	for _, o := range objects {
-		have[o.Addr] = true
-	}
-	for _, k := range r.Retained {
-		if !have[k.Object.Addr] && (k.Until.IsZero() || now.Before(k.Until)) {
-			objects = append(objects, k.Object)
-		}
-	}
-	return Config(objects)
 }
 
 // ConfigHash names what the objects mean. Where they were declared does not
