@@ -3,6 +3,7 @@ module github.com/mailrelay/mailrelay
 go 1.26.0
 
 require (
+	blitiri.com.ar/go/spf v1.6.0
 	github.com/agext/levenshtein v1.2.3
 	github.com/apparentlymart/go-cidr v1.1.0
 	github.com/cockroachdb/pebble/v2 v2.1.7

@@ -33,7 +33,7 @@ var owners = map[string][]string{
 	"github.com/urfave/cli/v3":              {"cmd/mailrelay"},
 }
 
-var pure = []string{"schema", "schema/rr", "schema/decide", "schema/mailtest", "schema/revision", "plan", "plan/check", "plan/reach", "plan/render"}
+var pure = []string{"schema", "schema/rr", "schema/rr/policy", "schema/decide", "schema/mailtest", "schema/revision", "plan", "plan/check", "plan/reach", "plan/render"}
 
 // impure are packages that reach the world, and functions that do.
 var impure = []string{"os", "os/exec", "net/http", "syscall", "io/ioutil", "crypto/rand", "math/rand", "math/rand/v2", "log", "log/slog", "path/filepath"}
