@@ -42,7 +42,7 @@ func TestInterop(t *testing.T) {
 	}
 	servers := []struct {
 		name  string
-		start func(testing.TB, daemon.Zone) *daemon.NameServer
+		start func(testing.TB, ...daemon.Zone) *daemon.NameServer
 	}{{"named", daemon.Named}, {"knotd", daemon.Knotd}}
 	for _, server := range servers {
 		for _, script := range scripts {

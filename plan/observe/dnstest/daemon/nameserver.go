@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -16,36 +18,38 @@ type Zone struct {
 	Secret string // base64
 }
 
-// NameServer is one that runs, as the primary server of a zone.
+// NameServer is one that runs, as the primary server of some zones. Everybody on
+// this machine may transfer them.
 type NameServer struct {
 	*Process
 	Addr string // 127.0.0.1:port
 	Port string
 }
 
-// Named runs BIND's name server.
-func Named(t testing.TB, z Zone) *NameServer {
+// Named runs BIND's name server. Zones with the same key have the same secret.
+func Named(t testing.TB, zones ...Zone) *NameServer {
 	t.Helper()
-	return program{"named", namedConf, []string{"-g", "-n", "1", "-c"}, []string{"all zones loaded", "running"}}.serve(t, z)
+	return program{"named", namedConf, []string{"-g", "-n", "1", "-c"}, []string{"all zones loaded", "running"}}.serve(t, zones)
 }
 
-// Knotd runs Knot DNS.
-func Knotd(t testing.TB, z Zone) *NameServer {
+// Knotd runs Knot DNS. Zones with the same key have the same secret.
+func Knotd(t testing.TB, zones ...Zone) *NameServer {
 	t.Helper()
-	return program{"knotd", knotConf, []string{"-c"}, []string{"loaded, serial"}}.serve(t, z)
+	loaded := slices.Repeat([]string{"loaded, serial"}, len(zones))
+	return program{"knotd", knotConf, []string{"-c"}, loaded}.serve(t, zones)
 }
 
 // program is a kind of name server.
 type program struct {
 	name  string
-	conf  func(dir string, port int, z Zone) string
+	conf  func(dir string, port int, zones []Zone) string
 	args  []string // before the name of the configuration file
 	ready []string
 }
 
 // serve starts the program in a folder of its own. Another may take the port in
 // between, so it is tried a few times.
-func (p program) serve(t testing.TB, z Zone) *NameServer {
+func (p program) serve(t testing.TB, zones []Zone) *NameServer {
 	t.Helper()
 	path := Find(t, p.name)
 	var last error
@@ -57,11 +61,13 @@ func (p program) serve(t testing.TB, z Zone) *NameServer {
 		t.Cleanup(func() { os.RemoveAll(dir) })
 		port := FreePort(t)
 		conf := filepath.Join(dir, "server.conf")
-		if err := os.WriteFile(conf, []byte(p.conf(dir, port, z)), 0o600); err != nil {
+		if err := os.WriteFile(conf, []byte(p.conf(dir, port, zones)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "master.zone"), []byte("$ORIGIN "+z.Name+".\n"+z.Text), 0o600); err != nil {
-			t.Fatal(err)
+		for _, z := range zones {
+			if err := os.WriteFile(filepath.Join(dir, z.Name+".zone"), []byte("$ORIGIN "+z.Name+".\n"+z.Text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		run, err := Start(t, exec.Command(path, append(p.args, conf)...), p.ready...)
 		if err == nil {
@@ -73,8 +79,22 @@ func (p program) serve(t testing.TB, z Zone) *NameServer {
 	return nil
 }
 
-func namedConf(dir string, port int, z Zone) string {
-	return fmt.Sprintf(`
+// keys are the keys of the zones, each once.
+func keys(zones []Zone) []Zone {
+	seen := map[string]bool{}
+	var out []Zone
+	for _, z := range zones {
+		if !seen[z.Key] {
+			seen[z.Key] = true
+			out = append(out, z)
+		}
+	}
+	return out
+}
+
+func namedConf(dir string, port int, zones []Zone) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
 options {
 	directory %q;
 	pid-file none;
@@ -83,17 +103,24 @@ options {
 	listen-on-v6 { none; };
 	recursion no;
 	notify no;
+	allow-transfer { any; };
 	dnssec-validation no;
 	empty-zones-enable no;
 };
 controls { };
-key %q { algorithm hmac-sha256; secret %q; };
-zone %q { type primary; file "master.zone"; allow-update { key %[3]q; }; };
-`, dir, port, z.Key, z.Secret, z.Name)
+`, dir, port)
+	for _, z := range keys(zones) {
+		fmt.Fprintf(&b, "key %q { algorithm hmac-sha256; secret %q; };\n", z.Key, z.Secret)
+	}
+	for _, z := range zones {
+		fmt.Fprintf(&b, "zone %q { type primary; file %q; allow-update { key %q; }; };\n", z.Name, z.Name+".zone", z.Key)
+	}
+	return b.String()
 }
 
-func knotConf(dir string, port int, z Zone) string {
-	return fmt.Sprintf(`
+func knotConf(dir string, port int, zones []Zone) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
 server:
   rundir: %[1]q
   listen: 127.0.0.1@%[2]d
@@ -105,20 +132,22 @@ database:
 log:
   - target: stderr
     any: info
-key:
-  - id: %[3]q
-    algorithm: hmac-sha256
-    secret: %[4]q
-acl:
-  - id: update
-    key: %[3]q
-    action: update
 template:
   - id: default
     storage: %[1]q
-zone:
-  - domain: %[5]q
-    file: master.zone
-    acl: update
-`, dir, port, z.Key, z.Secret, z.Name)
+    file: "%%s.zone"
+`, dir, port)
+	b.WriteString("key:\n")
+	for _, z := range keys(zones) {
+		fmt.Fprintf(&b, "  - id: %q\n    algorithm: hmac-sha256\n    secret: %q\n", z.Key, z.Secret)
+	}
+	b.WriteString("acl:\n  - id: transfer\n    address: 127.0.0.1\n    action: transfer\n")
+	for _, z := range keys(zones) {
+		fmt.Fprintf(&b, "  - id: %q\n    key: %[1]q\n    action: update\n", z.Key)
+	}
+	b.WriteString("zone:\n")
+	for _, z := range zones {
+		fmt.Fprintf(&b, "  - domain: %q\n    acl: [transfer, %q]\n", z.Name, z.Key)
+	}
+	return b.String()
 }
