@@ -24,6 +24,10 @@ mail  A     192.0.2.25
 a.b.c A     192.0.2.1
 *.w   TXT   "wild"
 out   CNAME x.fabrikam.com.
+sub   NS    ns.sub
+sub   DS    1 13 2 abcd
+ns.sub A    192.0.2.53
+to    CNAME x.sub
 `
 
 func start(t *testing.T, o Options) *Server {

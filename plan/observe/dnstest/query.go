@@ -32,6 +32,8 @@ func (h handler) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	case q.Opcode == dns.OpcodeUpdate:
 		answer.Question = nil
 		answer.Rcode = h.update(w, q, answer)
+	case q.Question[0].Qtype == dns.TypeAXFR:
+		h.transfer(w, q, answer)
 	default:
 		h.answer(q, answer)
 	}
@@ -96,6 +98,10 @@ func (h handler) answer(q, a *dns.Msg) {
 	a.RecursionAvailable = true
 	owner := question.Name
 	for range chain {
+		if cut := z.cut(dns.CanonicalName(owner), question.Qtype); cut != "" {
+			z.refer(a, cut)
+			return
+		}
 		types, exists := z.find(dns.CanonicalName(owner))
 		if alias := types[dns.TypeCNAME]; len(alias) > 0 && question.Qtype != dns.TypeCNAME && question.Qtype != dns.TypeANY {
 			a.Answer = append(a.Answer, owned(owner, alias)...)

@@ -12,7 +12,7 @@
 // the data of prerequisites with regard to case, and it ignores data that is
 // there already even if it comes with another TTL.
 //
-// A Server does not delegate, sign or transfer zones.
+// A Server does not sign zones.
 package dnstest
 
 import (
