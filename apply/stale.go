@@ -48,6 +48,9 @@ func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revisio
 		if seen.Err != "" {
 			return fmt.Errorf("%s: %s could not be asked again before writing: %s; nothing was written, try again later", seen.Key, seen.Source, seen.Err)
 		}
+		if seen.Wildcard {
+			seen.Set = nil // nothing stands there itself, as the plan has it
+		}
 		if !equal(was, seen.Set) {
 			delete(before, at)
 			reasons = append(reasons, &dns.StaleError{Key: seen.Key, Expected: was, Found: seen.Set})
@@ -74,7 +77,7 @@ func asksFor(p *plan.Plan, base *revision.Revision) ([]observe.Ask, error) {
 			zones[s.Zone] = z
 		}
 		if z != nil { // else the write fails, and says why
-			asks = append(asks, observe.Ask{Zone: z, Key: s.Key})
+			asks = append(asks, observe.Ask{Zone: z, Key: s.Key, Itself: s.Before == nil})
 		}
 	}
 	return asks, nil

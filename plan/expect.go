@@ -36,7 +36,7 @@ func (p *Plan) expectations(c *schema.Config, views views) error {
 		if e.TTL != nil {
 			want.TTL = *e.TTL
 		}
-		v := views.at(zone, key)
+		v := views.answer(zone, key)
 		x := Expectation{Addr: e.Addr(), Status: Met, Want: want, Absent: e.Absent, Contains: e.Contains, Got: v.set, Decl: e.Decl()}
 		if v.open != "" {
 			x.Status, x.Got, x.Why = Open, nil, v.open

@@ -27,6 +27,9 @@ type Observation struct {
 	Wire []string `json:"wire,omitempty"`
 	// CNAME is where the name points if it is an alias and Key.Type is not CNAME.
 	CNAME rr.Data `json:"cname,omitempty"`
+	// Wildcard is true if a wildcard gave Set or CNAME, and nothing stands at the
+	// name itself. It is not looked for where the RRset is ours already.
+	Wildcard bool `json:"wildcard,omitempty"`
 	// Err says why the server could not be asked; the rest means nothing then.
 	Err string `json:"error,omitempty"`
 }

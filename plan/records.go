@@ -100,7 +100,7 @@ func inTheWay(at place, views views, want map[place][]wanted, ours map[place][]r
 	for _, typ := range BesideAlias() {
 		other := place{at.zone, rr.Key{Name: at.key.Name, Type: typ}}
 		v, asked := views[other]
-		if !asked || v.open != "" || v.set == nil {
+		if v = v.itself(); !asked || v.open != "" || v.set == nil {
 			continue
 		}
 		var mine []rr.Data

@@ -20,6 +20,7 @@ type view struct {
 	set   *rr.Set // nil: absent
 	wire  []string
 	cname rr.Data // the name is an alias, if not empty
+	wild  bool    // a wildcard says so: nothing stands at the name itself
 	open  string  // why nothing certain is known; the rest means nothing then
 }
 
@@ -38,8 +39,20 @@ func newViews(seen []Observation) views {
 	return out
 }
 
-// at gives the view of a place. What nobody was asked is open.
-func (v views) at(zone schema.Addr, key rr.Key) view {
+// at gives the view of what stands at a place itself, which is nothing where a
+// wildcard answers. What nobody was asked is open.
+func (v views) at(zone schema.Addr, key rr.Key) view { return v.answer(zone, key).itself() }
+
+// itself is the view without what a wildcard says.
+func (w view) itself() view {
+	if w.wild {
+		w.set, w.wire, w.cname = nil, nil, ""
+	}
+	return w
+}
+
+// answer gives the view of what is answered for a place.
+func (v views) answer(zone schema.Addr, key rr.Key) view {
 	w, ok := v[place{zone, key}]
 	if !ok {
 		w.open = "no name server was asked for it"
@@ -66,7 +79,7 @@ func merge(obs []Observation) view {
 			return view{open: disagreement(obs)}
 		}
 	}
-	return view{set: first.Set, wire: first.Wire, cname: first.CNAME}
+	return view{set: first.Set, wire: first.Wire, cname: first.CNAME, wild: first.Wildcard}
 }
 
 func agree(a, b Observation) bool {

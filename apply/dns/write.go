@@ -31,7 +31,7 @@ func (j *job) write(ctx context.Context, m message) error {
 	case answer.Rcode == dns.RcodeSuccess && err != nil:
 		return fmt.Errorf("%s took the update of %s, and then could not be asked whether it was done: %w; plan again once it answers", j.server, j.zone.Name, err)
 	case answer.Rcode == dns.RcodeSuccess:
-		return j.confirm(ctx, addr, m.changes, seen)
+		return j.confirm(m.changes, seen)
 	case err != nil:
 		return fmt.Errorf("nothing was written: an RRset of %s has changed since the plan was made, and %s could not be asked which: %w; plan again", j.zone.Name, j.server, err)
 	}
@@ -44,7 +44,7 @@ func aboutEvidence(code int) bool {
 }
 
 // readBack asks the server that took an update for its RRsets, in the order of
-// changes.
+// changes. What only a wildcard answers is absent.
 func (j *job) readBack(ctx context.Context, addr string, changes []plan.SetChange) ([]plan.Observation, error) {
 	keys := make([]rr.Key, len(changes))
 	for i, c := range changes {
@@ -56,15 +56,21 @@ func (j *job) readBack(ctx context.Context, addr string, changes []plan.SetChang
 			return nil, fmt.Errorf("%s at %s: %s", o.Key, o.Source, o.Err)
 		}
 	}
+	for i, c := range changes {
+		hidden := (c.Before == nil || c.After == nil) && !equal(seen[i].Set, c.After)
+		if hidden && j.wildcard(ctx, addr, seen[i].Set) {
+			seen[i].Set = nil
+		}
+	}
 	return seen, nil
 }
 
 // confirm compares what stands there with what was to be written: NOERROR is no
 // proof, since servers ignore some updates in silence.
-func (j *job) confirm(ctx context.Context, addr string, changes []plan.SetChange, seen []plan.Observation) error {
+func (j *job) confirm(changes []plan.SetChange, seen []plan.Observation) error {
 	var wrong []string
 	for i, c := range changes {
-		if equal(seen[i].Set, c.After) || c.After == nil && j.wildcard(ctx, addr, seen[i].Set) {
+		if equal(seen[i].Set, c.After) {
 			continue
 		}
 		found := Describe(seen[i].Set)

@@ -15,11 +15,20 @@ import (
 type Ask struct {
 	Zone *schema.Zone // nil: outside every zone, asked at the resolvers
 	Key  rr.Key
+	// Itself asks what stands at the name itself: whether a wildcard answered is
+	// found out.
+	Itself bool
 }
 
-// compare orders by zone, then key.
+// compare orders by zone, then key, and of the same the one that asks more first.
 func (a Ask) compare(b Ask) int {
-	return cmp.Or(a.zone().Compare(b.zone()), a.Key.Compare(b.Key))
+	if c := cmp.Or(a.zone().Compare(b.zone()), a.Key.Compare(b.Key)); c != 0 || a.Itself == b.Itself {
+		return c
+	}
+	if a.Itself {
+		return -1
+	}
+	return 1
 }
 
 func (a Ask) zone() schema.Addr {
@@ -36,8 +45,16 @@ func (a Ask) zone() schema.Addr {
 // zone as base had it. base may be nil.
 func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 	var out []Ask
+	known := ours(base)
+	exists := map[own]bool{} // without a type
+	for _, o := range known {
+		exists[own{zone: o.zone, key: rr.Key{Name: o.key.Name}}] = true
+	}
 	in := func(z *schema.Zone, name, typ string) {
-		out = append(out, Ask{z, rr.Key{Name: rr.Full(name, z.Name), Type: typ}})
+		full := rr.Full(name, z.Name)
+		// No wildcard answers for a name where something of ours stands.
+		itself := !exists[own{zone: z.Addr(), key: rr.Key{Name: full}}]
+		out = append(out, Ask{z, rr.Key{Name: full, Type: typ}, itself})
 	}
 	for _, r := range cfg.Records() {
 		if z := schema.At[*schema.Zone](cfg, r.Zone); z != nil {
@@ -53,13 +70,13 @@ func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 		z := schema.At[*schema.Zone](cfg, e.Zone)
 		switch {
 		case z != nil:
-			in(z, e.Name, e.Type)
+			out = append(out, Ask{Zone: z, Key: rr.Key{Name: rr.Full(e.Name, z.Name), Type: e.Type}})
 		case e.Zone.IsZero():
 			out = append(out, Ask{Key: rr.Key{Name: rr.Full(e.Name, ""), Type: e.Type}})
 		}
 	}
 	old := map[schema.Addr]*schema.Zone{}
-	for _, o := range ours(base) {
+	for _, o := range known {
 		z := schema.At[*schema.Zone](cfg, o.zone)
 		if z == nil || !within(o.key.Name, z.Name) {
 			if _, known := old[o.zone]; !known {
@@ -68,11 +85,11 @@ func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 			z = old[o.zone]
 		}
 		if z != nil {
-			out = append(out, Ask{z, o.key})
+			out = append(out, Ask{Zone: z, Key: o.key})
 		}
 	}
 	slices.SortFunc(out, Ask.compare)
-	return slices.CompactFunc(out, func(a, b Ask) bool { return a.compare(b) == 0 })
+	return slices.CompactFunc(out, func(a, b Ask) bool { return a.Zone == b.Zone && a.Key == b.Key })
 }
 
 // own is an RRset that base knows of.

@@ -50,7 +50,12 @@ func (c *Client) RRsets(ctx context.Context, asks []Ask) []plan.Observation {
 		})
 	}
 	wg.Wait()
-	return r.run(ctx, all)
+	out := r.run(ctx, all)
+	r.wildcards(ctx, asks, all)
+	for i, t := range all {
+		out[i] = t.seen
+	}
+	return out
 }
 
 // Recursive asks the resolvers for names that are in no zone of the

@@ -80,7 +80,7 @@ func TestOneServer(t *testing.T) {
 	} {
 		t.Run(tt.key.String(), func(t *testing.T) {
 			tt.want.Zone, tt.want.Key, tt.want.Source, tt.want.At = z.Addr(), tt.key, s.Addr(), now
-			got := New(Options{Clock: clock}).RRsets(t.Context(), []Ask{{z, tt.key}})
+			got := New(Options{Clock: clock}).RRsets(t.Context(), []Ask{{Zone: z, Key: tt.key}})
 			if diff := cmp.Diff([]plan.Observation{tt.want}, got); diff != "" {
 				t.Error(diff)
 			}
@@ -96,7 +96,7 @@ func TestServersOfTheZone(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, network, s.Addr())
 	}})
 	z := zone(t, "zone.contoso", "contoso.com")
-	got := c.RRsets(t.Context(), []Ask{{z, key("mail.contoso.com.", "A")}})
+	got := c.RRsets(t.Context(), []Ask{{Zone: z, Key: key("mail.contoso.com.", "A")}})
 	want := []plan.Observation{
 		{
 			Zone: z.Addr(), Key: key("mail.contoso.com.", "A"), Source: "ns1.contoso.com. (127.0.0.1:53)", At: now,
@@ -136,7 +136,7 @@ ns3 AAAA 2001:db8::1
 		return new(net.Dialer).DialContext(ctx, network, s.Addr())
 	}})
 	z := zone(t, "zone.contoso", "contoso.com", "ns3.fabrikam.com:5353")
-	got := c.RRsets(t.Context(), []Ask{{z, key("contoso.com.", "MX")}, {z, key("contoso.com.", "NS")}, {z, key("mail.contoso.com.", "A")}})
+	got := c.RRsets(t.Context(), []Ask{{Zone: z, Key: key("contoso.com.", "MX")}, {Zone: z, Key: key("contoso.com.", "NS")}, {Zone: z, Key: key("mail.contoso.com.", "A")}})
 	for _, o := range got {
 		if o.Set == nil || o.Source != "ns3.fabrikam.com. (192.0.2.2:5353)" {
 			t.Errorf("got %+v", o)
@@ -151,7 +151,7 @@ func TestZoneWithoutServers(t *testing.T) {
 	s := serve(t, dnstest.Options{Zones: map[string]string{"contoso.com": "mail A 192.0.2.25"}})
 	z := zone(t, "zone.contoso", "contoso.com")
 	got := New(Options{Resolvers: []string{s.Addr()}, Clock: clock}).RRsets(t.Context(), []Ask{
-		{z, key("b.contoso.com.", "A")}, {z, key("a.contoso.com.", "A")},
+		{Zone: z, Key: key("b.contoso.com.", "A")}, {Zone: z, Key: key("a.contoso.com.", "A")},
 	})
 	if len(got) != 2 || got[0].Key.Name != "a.contoso.com." || got[0].Source != "contoso.com's name servers" ||
 		!strings.Contains(got[0].Err, "the resolvers know no name servers of contoso.com") {
@@ -189,7 +189,7 @@ func TestFaults(t *testing.T) {
 			if tt.err == "" {
 				c = New(Options{Clock: clock})
 			}
-			got := c.RRsets(t.Context(), []Ask{{z, key("mail."+tt.zone+".", "A")}})[0]
+			got := c.RRsets(t.Context(), []Ask{{Zone: z, Key: key("mail."+tt.zone+".", "A")}})[0]
 			switch {
 			case tt.err == "" && (got.Err != "" || got.Set == nil):
 				t.Errorf("got %+v", got)
@@ -212,7 +212,7 @@ func TestLostOnce(t *testing.T) {
 		return dnstest.Fault{Silent: !again}
 	}})
 	z := zone(t, "zone.contoso", "contoso.com", s.Addr())
-	got := New(Options{Timeout: 200 * time.Millisecond}).RRsets(t.Context(), []Ask{{z, key("mail.contoso.com.", "A")}})[0]
+	got := New(Options{Timeout: 200 * time.Millisecond}).RRsets(t.Context(), []Ask{{Zone: z, Key: key("mail.contoso.com.", "A")}})[0]
 	if got.Err != "" || got.Set == nil {
 		t.Errorf("got %+v", got)
 	}
@@ -232,7 +232,7 @@ func TestDeafServer(t *testing.T) {
 	z := zone(t, "zone.contoso", "contoso.com", s.Addr())
 	var asks []Ask
 	for i := range 5000 {
-		asks = append(asks, Ask{z, key(fmt.Sprintf("h%d.contoso.com.", i), "A")})
+		asks = append(asks, Ask{Zone: z, Key: key(fmt.Sprintf("h%d.contoso.com.", i), "A")})
 	}
 	got := New(Options{Timeout: 20 * time.Millisecond, Retries: -1, InFlight: 4}).RRsets(t.Context(), asks)
 	for _, o := range got {
@@ -257,7 +257,7 @@ func TestCancelled(t *testing.T) {
 		defer cancel()
 		return new(net.Dialer).DialContext(context.WithoutCancel(ctx), network, addr)
 	}})
-	got := c.RRsets(ctx, []Ask{{z, key("mail.contoso.com.", "A")}})[0]
+	got := c.RRsets(ctx, []Ask{{Zone: z, Key: key("mail.contoso.com.", "A")}})[0]
 	if !strings.Contains(got.Err, "given up") {
 		t.Errorf("got %+v", got)
 	}
@@ -272,7 +272,7 @@ func TestManyKeys(t *testing.T) {
 	s := serve(t, dnstest.Options{Zones: map[string]string{"contoso.com": text.String()}})
 	z := zone(t, "zone.contoso", "contoso.com", s.Addr())
 	for i := range 4000 {
-		asks = append(asks, Ask{z, key(fmt.Sprintf("h%d.contoso.com.", i), "A")})
+		asks = append(asks, Ask{Zone: z, Key: key(fmt.Sprintf("h%d.contoso.com.", i), "A")})
 	}
 	var mu sync.Mutex
 	dials := 0
