@@ -26,6 +26,9 @@ func origin(c *schema.Config, zone schema.Addr) string {
 
 func (p *Plan) expectations(c *schema.Config, views views) error {
 	for _, e := range c.Expects() {
+		if !p.Scope.takes(e.Addr()) {
+			continue
+		}
 		zone, key := Place(c, e)
 		data, err := parseAll(e.Type, origin(c, e.Zone)+".", append(slices.Clone(e.Values), e.Or...))
 		if err != nil {

@@ -13,11 +13,16 @@ import (
 // applied yet) and with what was seen, at the time now. The error says which block
 // or revision it could not read.
 func Make(c *schema.Config, base *revision.Revision, seen Seen, now time.Time) (*Plan, error) {
+	return Scope{}.Make(c, base, seen, now)
+}
+
+// compare is Make for the part of c that s asks for.
+func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now time.Time) (*Plan, error) {
 	target, err := revision.Objects(c)
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Made: now, Target: target, Config: revision.ConfigHash(target), Seen: seen}
+	p := &Plan{Made: now, Scope: s, Target: target, Config: revision.ConfigHash(target), Seen: seen}
 	if base == nil {
 		base = &revision.Revision{}
 	}

@@ -155,6 +155,7 @@ type Plan struct {
 	Serial       uint64        // of that revision
 	Config       revision.Hash // of the configuration's meaning
 	Made         time.Time
+	Scope        Scope
 	Target       []revision.Object // the configuration itself
 	Moved        []schema.Moved    // instances of the base that have another address now
 	Changes      []Change          // sorted by address; what stays as it is, is not listed

@@ -26,8 +26,11 @@ func (p *Plan) Counts() Counts {
 }
 
 // Empty reports whether there is nothing to do. A new address is something to
-// record, though it counts as no change.
-func (p *Plan) Empty() bool { return p.Counts() == Counts{} && len(p.Moved) == 0 }
+// record, though it counts as no change, and so is drift where that is all that is
+// asked for.
+func (p *Plan) Empty() bool {
+	return p.Counts() == Counts{} && len(p.Moved) == 0 && !(p.Scope.RefreshOnly && len(p.Drift) > 0)
+}
 
 // Refused reports whether a finding of severity error, which no allow block
 // accepts, stands against the plan.

@@ -17,6 +17,7 @@ type rrset struct {
 	want   []wanted // the blocks that share it
 	ours   []revision.Owned
 	manual bool
+	back   bool // what was there before us is put back where we leave
 }
 
 // decide adds to the plan what happens to the RRset.
@@ -39,6 +40,7 @@ func (s rrset) decide(p *Plan) {
 		}
 		p.Sets = append(p.Sets, ch)
 	}
+	s.takeOver(p, after)
 	for i, w := range s.want {
 		s.change(p, w, owned[i])
 	}
@@ -109,17 +111,14 @@ func (s rrset) after() (*rr.Set, []revision.Owned) {
 			Set: rr.NewSet(s.at.key.Name, s.at.key.Type, s.ttl(), w.data...)}
 		if i := s.owner(w.block.Addr()); i >= 0 {
 			o.Before, o.Adopted = s.ours[i].Before, s.ours[i].Adopted
-		} else if s.view.set != nil && w.block.Exclusive && len(s.ours) == 0 {
-			o.Before = s.view.set
+		} else {
+			o.Before = s.before(w)
 		}
 		owned = append(owned, o)
 	}
+	data, ttl := s.restored(data)
 	if len(data) == 0 {
 		return nil, owned
-	}
-	ttl := s.ttl()
-	if len(s.want) == 0 {
-		ttl = s.view.set.TTL // only others remain, and keep theirs
 	}
 	set := rr.NewSet(s.at.key.Name, s.at.key.Type, ttl, data...)
 	return &set, owned
@@ -208,6 +207,13 @@ func (s rrset) leave(p *Plan, o revision.Owned) {
 	}
 	set := rr.NewSet(s.at.key.Name, s.at.key.Type, s.view.set.TTL, gone...)
 	ch := Change{Addr: o.Addr, Action: Delete, Before: value(s.at.zone, &set), Decl: hcl.Range{}}
+	if was := o.Before; s.back && was != nil && len(was.Data) > 0 {
+		if same(was, &set) {
+			p.Disowned = append(p.Disowned, o)
+			return
+		}
+		ch.Action, ch.After, ch.Why = Update, value(s.at.zone, was), "what stood there before us comes back, and is not ours"
+	}
 	if !o.Exclusive {
 		ch.Foreign = s.foreign()
 	}
@@ -236,5 +242,6 @@ func (s rrset) drift(p *Plan, after *rr.Set) {
 			d.Action = Delete
 		}
 		p.Drift = append(p.Drift, d)
+		p.accept(o, found)
 	}
 }

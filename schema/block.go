@@ -145,6 +145,7 @@ func refsIn(b *Body, v cty.Value) []Addr {
 type Config struct {
 	Blocks  []Block
 	Moved   []Moved              // in the order of their declaration
+	Uses    map[Addr][]Addr      // whose values the expressions of a block take, without keys; nil if read back from a revision
 	Sources map[string]*hcl.File // for snippets in diagnostics; nil if read back from a revision
 	index   map[Addr]Block
 	zones   map[string][]*Zone // by name

@@ -27,6 +27,7 @@ type app struct {
 	noColor bool
 	given   []lang.Given // values of variables
 	state   string
+	scope   scope
 }
 
 // configFlags are those of commands that read the configuration.

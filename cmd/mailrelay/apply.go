@@ -24,19 +24,22 @@ func (a *app) applyCommand() *cli.Command {
 		Usage:       "make it so",
 		UsageText:   "mailrelay [-chdir=DIR] apply [flags] [PLANFILE]",
 		Description: "Makes a saved plan so, or plans, shows the plan and asks. Writes DNS with the\nplan's evidence as prerequisites: what changed since then is never overwritten.\n\nExample:\n\n  mailrelay plan -out=change.plan && mailrelay apply change.plan",
-		Flags: append(a.configFlags(), a.stateFlag(),
+		Flags: append(append(a.configFlags(), a.stateFlag()), append(a.scopeFlags(),
 			&cli.BoolFlag{Name: "auto-approve", Usage: "do not ask", Destination: &o.approve},
 			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit with 2 when something is left to do", Destination: &o.detailed},
 			&cli.DurationFlag{Name: "lock-timeout", Usage: "wait for `DURATION` if another apply runs", Destination: &o.lock},
 			&cli.IntFlag{Name: "parallelism", Usage: "write `N` zones at a time", Value: 10, Destination: &o.parallel},
 			a.inputFlag(),
-		),
+		)...),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			a.begin()
 			if c.NArg() > 1 {
 				return fmt.Errorf("apply takes one plan file, and %d arguments were given", c.NArg())
 			}
 			if file := c.Args().First(); file != "" {
+				if a.scope.given() {
+					return errScopedFile
+				}
 				return a.applyFile(ctx, file, o)
 			}
 			return a.applyNow(ctx, o)
@@ -119,7 +122,8 @@ func (a *app) applyFile(ctx context.Context, file string, o applyOptions) error 
 	if current != m.Base {
 		return a.stale(overtaken(m, base))
 	}
-	p, err := plan.Make(c, base, m.Evidence, m.Timestamp)
+	a.scope.Scope = m.Scope // of what is planned again, too
+	p, err := m.Scope.Make(c, base, m.Evidence, m.Timestamp)
 	if err != nil {
 		return err
 	}

@@ -24,12 +24,12 @@ func (a *app) planCommand() *cli.Command {
 		Usage:       "show what would change",
 		UsageText:   "mailrelay [-chdir=DIR] plan [flags]",
 		Description: "Compares the configuration with live DNS, with what was applied and with the\nrunning relays. Changes nothing.\n\nExample:\n\n  mailrelay plan -out=change.plan -detailed-exitcode",
-		Flags: append(a.configFlags(), a.stateFlag(),
+		Flags: append(append(a.configFlags(), a.stateFlag()), append(a.scopeFlags(),
 			&cli.StringFlag{Name: "out", Usage: "write the plan to `FILE`, for apply", Destination: &out},
 			&cli.BoolFlag{Name: "json", Usage: "print the plan as JSON", Destination: &json},
 			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit with 2 when not converged", Destination: &detailed},
 			a.inputFlag(),
-		),
+		)...),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			a.begin()
 			if err := noArgs(c); err != nil {
@@ -93,7 +93,10 @@ func (a *app) chdirFlag() string {
 
 // makePlan reads, asks and compares. The store is nil with -state=none.
 func (a *app) makePlan(ctx context.Context) (*plan.Plan, state.Store, error) {
-	c, err := a.load()
+	if err := a.scope.check(a.state); err != nil {
+		return nil, nil, err
+	}
+	c, err := a.loadFor(ctx, a.scope)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,7 +110,8 @@ func (a *app) makePlan(ctx context.Context) (*plan.Plan, state.Store, error) {
 	return p, store, err
 }
 
-// planOf asks, and compares with c. store is nil with -state=none.
+// planOf asks, and compares with c, in the scope of a. store is nil with
+// -state=none.
 func (a *app) planOf(ctx context.Context, c *schema.Config, store state.Store) (*plan.Plan, error) {
 	var base *revision.Revision
 	var seen plan.Seen
@@ -120,11 +124,14 @@ func (a *app) planOf(ctx context.Context, c *schema.Config, store state.Store) (
 			return nil, err
 		}
 	}
+	if c, a.scope.Scope, err = a.scope.Config(c, base); err != nil {
+		return nil, err
+	}
 	seen.RRsets = a.observer(c).Observe(ctx, c, base)
 	if err := ctx.Err(); err != nil {
 		return nil, errors.New("interrupted while asking name servers; nothing was changed")
 	}
-	p, err := plan.Make(c, base, seen, a.world.clock().UTC())
+	p, err := a.scope.Make(c, base, seen, a.world.clock().UTC())
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type Model struct {
 	BaseSerial      uint64           `json:"base_serial"`
 	Config          revision.Hash    `json:"configuration"`
 	Stateless       bool             `json:"stateless,omitempty"`
+	Scope           plan.Scope       `json:"scope,omitzero"`
 	Errored         bool             `json:"errored"`
 	Converged       bool             `json:"converged"`
 	ResourceChanges []ResourceChange `json:"resource_changes"`
@@ -113,7 +114,7 @@ type Summary struct {
 func NewModel(p *plan.Plan) (*Model, error) {
 	m := &Model{
 		FormatVersion: FormatVersion, Timestamp: p.Made, Base: p.Base, BaseSerial: p.Serial, Config: p.Config,
-		Stateless: p.Stateless, Errored: p.Refused(), Converged: p.Converged(),
+		Stateless: p.Stateless, Scope: p.Scope, Errored: p.Refused(), Converged: p.Converged(),
 		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Checks: []Check{},
 		Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...), NodesGone: append([]plan.Node{}, p.Gone...),
 		Target: p.Target, Moved: p.Moved, Evidence: p.Seen,

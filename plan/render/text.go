@@ -43,6 +43,7 @@ func Text(w io.Writer, m *Model, s Style) error {
 	if m.Stateless {
 		b.WriteString("Compared with live DNS alone, without the applied state (-state=none): what is applied is not known, so every block of the relay shows as new.\n\n")
 	}
+	m.way(&b, s)
 	known := newDefaults()
 	m.drift(&b, s, known)
 	if m.Summary.any() || len(m.Moved) > 0 {
@@ -58,7 +59,9 @@ func Text(w io.Writer, m *Model, s Style) error {
 	m.gone(&b, s)
 	m.unmet(&b, s)
 	m.findings(&b, s)
-	if m.Summary.any() || len(m.Moved) > 0 {
+	if m.Scope.RefreshOnly {
+		m.refreshed(&b, s)
+	} else if m.Summary.any() || len(m.Moved) > 0 {
 		b.WriteString(s.bold("Plan:") + strings.TrimPrefix(m.Summary.planLine(), "Plan:") + "\n")
 	} else if len(m.Inconclusive) == 0 && len(m.NodesBehind) > 0 {
 		fmt.Fprintf(&b, "Nothing to change, but not everything is as configured: %s does not run the current revision.\n", count(len(m.NodesBehind), "relay node"))
@@ -70,6 +73,7 @@ func Text(w io.Writer, m *Model, s Style) error {
 	if len(m.Checks) > 0 {
 		fmt.Fprintf(&b, "Expectations: %d met, %d unmet, %d inconclusive.\n", m.Summary.Met, m.Summary.Unmet, m.Summary.InconclusiveCheck)
 	}
+	m.targeted(&b, s)
 	_, err := w.Write(b.Bytes())
 	return err
 }

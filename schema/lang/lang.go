@@ -122,7 +122,7 @@ func evaluate(src *sources, bodies []source, o Options) (*schema.Config, hcl.Dia
 		blocks = closed(blocks)
 	}
 	c := schema.NewConfig(blocks, src.files)
-	c.Moved = moved
+	c.Moved, c.Uses = moved, g.uses()
 	return c, append(diags, problems(c, g)...)
 }
 

@@ -56,10 +56,13 @@ type Object struct {
 type Owned struct {
 	Addr      schema.Addr `json:"address"`
 	Zone      schema.Addr `json:"zone"`
-	Set       rr.Set      `json:"set"`              // our values alone
-	Exclusive bool        `json:"exclusive"`        // the whole RRset is ours
-	Before    *rr.Set     `json:"before,omitempty"` // what stood there before us; nil: nothing
-	Adopted   bool        `json:"adopted,omitempty"`
+	Set       rr.Set      `json:"set"`       // our values alone
+	Exclusive bool        `json:"exclusive"` // the whole RRset is ours
+	// Before is what stood there before us, and is put back on the way back; nil is
+	// nothing. Beside values of others it holds those of ours that we found there,
+	// maybe none, and the TTL that they had.
+	Before  *rr.Set `json:"before,omitempty"`
+	Adopted bool    `json:"adopted,omitempty"`
 }
 
 // Step is one RRset on its way from before to after.
