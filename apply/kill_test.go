@@ -106,7 +106,7 @@ func (s *site) plan() *plan.Plan {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	p, err := plan.Make(c, base, plan.Seen{RRsets: s.look.Observe(ctx, c, base)}, time.Now())
+	p, err := plan.Make(c, base, s.look.Observe(ctx, c, base), time.Now())
 	if err != nil {
 		s.t.Fatal(err)
 	}

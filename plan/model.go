@@ -30,9 +30,35 @@ type Observation struct {
 	// Wildcard is true if a wildcard gave Set or CNAME, and nothing stands at the
 	// name itself. It is not looked for where the RRset is ours already.
 	Wildcard bool `json:"wildcard,omitempty"`
+	// Through are all the aliases that a resolver followed, CNAME first; Set is what
+	// stands at the end. Authoritative servers are not followed.
+	Through []rr.Data `json:"through,omitempty"`
+	// Serial is that of the zone's SOA on this server, asked for where servers
+	// disagree; zero: not asked, or not known.
+	Serial uint32 `json:"serial,omitempty"`
+	// Negative is for how many seconds a resolver may go on to say that there is
+	// none. What it holds of a Set is the TTL of that.
+	Negative uint32 `json:"negative_ttl,omitempty"`
+	// Code says how the server answered, if not with records: NODATA and NXDOMAIN
+	// are certain knowledge; with Err it is an RCODE such as SERVFAIL or REFUSED, or
+	// one of the Code constants.
+	Code string `json:"code,omitempty"`
 	// Err says why the server could not be asked; the rest means nothing then.
 	Err string `json:"error,omitempty"`
 }
+
+// Codes of observations, beside the names of DNS's own RCODEs.
+const (
+	NoData      = "NODATA"      // the name exists, and has nothing of that type
+	NoName      = "NXDOMAIN"    // the name does not exist
+	Silent      = "SILENT"      // no answer came
+	Garbage     = "GARBAGE"     // what came is no DNS message
+	Unreachable = "UNREACHABLE" // this machine has no way to the address
+	Lame        = "LAME"        // the server is not authoritative for the zone
+	Delegated   = "DELEGATED"   // the name lies in a zone of its own
+	Looped      = "LOOPED"      // aliases lead in a circle
+	Lost        = "LOST"        // the server has no address, or the zone no servers
+)
 
 // Node is what a relay node says of itself.
 type Node struct {
@@ -48,6 +74,8 @@ type Node struct {
 type Seen struct {
 	RRsets []Observation `json:"rrsets"`
 	Nodes  []Node        `json:"nodes,omitempty"`
+	// Remarks are sentences on how the looking went that concern no single RRset.
+	Remarks []string `json:"remarks,omitempty"`
 }
 
 // Action is what happens to an object. It is its own symbol.

@@ -127,7 +127,8 @@ func (a *app) planOf(ctx context.Context, c *schema.Config, store state.Store) (
 	if c, a.scope.Scope, err = a.scope.Config(c, base); err != nil {
 		return nil, err
 	}
-	seen.RRsets = a.observer(c).Observe(ctx, c, base)
+	looked := a.observer(c).Observe(ctx, c, base)
+	seen.RRsets, seen.Remarks = looked.RRsets, looked.Remarks
 	if err := ctx.Err(); err != nil {
 		return nil, errors.New("interrupted while asking name servers; nothing was changed")
 	}

@@ -30,7 +30,7 @@ func ask(name string, code uint16, recurse bool) *dns.Msg {
 // answered. Only the RRset of the owner itself counts, not where aliases lead.
 func authority(o *plan.Observation, zone string, a *dns.Msg) {
 	if a.Rcode != dns.RcodeSuccess && a.Rcode != dns.RcodeNameError {
-		o.Err = rcodeWords(a.Rcode, zone)
+		o.Code, o.Err = dns.RcodeToString[a.Rcode], rcodeWords(a.Rcode, zone)
 		return
 	}
 	records := ownedBy(a.Answer, o.Key.Name)
@@ -38,15 +38,40 @@ func authority(o *plan.Observation, zone string, a *dns.Msg) {
 		cut := delegation(a, o.Key.Name, zone)
 		switch {
 		case cut == "":
+			o.Code = plan.Lame
 			o.Err = fmt.Sprintf("the server is not authoritative for %s: correct the delegation of the zone, or name its own servers with servers = [...]", zone)
 			return
 		case o.Key.Type != "NS" || !strings.EqualFold(cut, o.Key.Name):
+			o.Code = plan.Delegated
 			o.Err = fmt.Sprintf("%s is delegated away from %s: configure a zone %q and put the record there", strings.TrimSuffix(cut, "."), zone, strings.TrimSuffix(cut, "."))
 			return
 		}
 		records = ownedBy(a.Ns, o.Key.Name)
 	}
 	fill(o, records)
+	none(o, a)
+}
+
+// none says in which way there is none.
+func none(o *plan.Observation, a *dns.Msg) {
+	switch {
+	case o.Err != "" || o.Set != nil || o.CNAME != "":
+	case a.Rcode == dns.RcodeNameError:
+		o.Code = plan.NoName
+	default:
+		o.Code = plan.NoData
+	}
+}
+
+// negative is for how many seconds a may be kept, which says that there is none
+// (RFC 2308, 5); zero if it does not say.
+func negative(a *dns.Msg) uint32 {
+	for _, r := range a.Ns {
+		if soa, ok := r.(*dns.SOA); ok {
+			return min(soa.Hdr.Ttl, soa.Minttl)
+		}
+	}
+	return 0
 }
 
 // delegation finds the name below zone that an answer refers to other servers,
@@ -68,9 +93,11 @@ func world(o *plan.Observation, a *dns.Msg) {
 	switch a.Rcode {
 	case dns.RcodeSuccess, dns.RcodeNameError:
 	case dns.RcodeServerFailure:
+		o.Code = "SERVFAIL"
 		o.Err = fmt.Sprintf("the resolver could not find out (SERVFAIL): the name servers of %s do not answer, or its signatures are wrong", o.Key.Name)
 		return
 	default:
+		o.Code = dns.RcodeToString[a.Rcode]
 		o.Err = fmt.Sprintf("the resolver answered %s: name one that answers questions from here, in the mailrelay block", dns.RcodeToString[a.Rcode])
 		return
 	}
@@ -81,27 +108,29 @@ func world(o *plan.Observation, a *dns.Msg) {
 		for _, r := range records {
 			if alias, ok := r.(*dns.CNAME); ok && o.Key.Type != "CNAME" {
 				target = alias.Target
-				if o.CNAME == "" {
-					o.CNAME = rr.Read(alias)
-				}
+				o.Through = append(o.Through, rr.Read(alias))
 			}
 		}
 		if target == "" {
-			first := o.CNAME
 			fill(o, records)
-			o.CNAME = first
+			if len(o.Through) > 0 {
+				o.CNAME = o.Through[0]
+			}
+			if none(o, a); o.Set == nil {
+				o.Negative = negative(a)
+			}
 			return
 		}
 		owner = target
 	}
-	o.Err = "the aliases lead in a circle"
+	o.Code, o.Err = plan.Looped, "the aliases lead in a circle"
 }
 
 // fill puts the records of one owner into o.
 func fill(o *plan.Observation, records []dns.RR) {
 	set, wire, err := rr.Collect(o.Key, records)
 	if err != nil {
-		o.Err = fmt.Sprintf("the answer cannot be read: %v", err)
+		o.Code, o.Err = plan.Garbage, fmt.Sprintf("the answer cannot be read: %v", err)
 		return
 	}
 	o.Set, o.Wire = set, wire

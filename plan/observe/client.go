@@ -1,11 +1,13 @@
 // Package observe asks name servers what they hold. It changes nothing.
 //
-// Each authoritative server of each zone is asked for each RRset, over UDP with
-// EDNS and over TCP where an answer does not fit, and what each one said becomes
-// one plan.Observation. The servers of a zone are those that its configuration
-// names and no others, or else its NS set as the resolvers give it. A server that
-// has several addresses is asked at the first one that answers. What a server
-// could not be asked stays open: the observation says why, and nothing is guessed.
+// Each authoritative server of each zone is asked for each RRset, over IPv4 and over
+// IPv6 where it has both, over UDP with EDNS and over TCP where an answer does not
+// fit, and what each one said becomes one plan.Observation. The servers of a zone
+// are those that its configuration names and no others, or else its NS set as the
+// resolvers give it, or else as the zone above delegates it. A server that has
+// several addresses of a family is asked at the first one that answers. What a
+// server could not be asked stays open: the observation says why, and nothing is
+// guessed.
 //
 // Names outside every zone of the configuration are asked for at the resolvers,
 // which say what the world sees.
@@ -35,7 +37,8 @@ type Options struct {
 	// Retries is how often a question is asked again if there is no answer. Zero:
 	// twice. Negative: never.
 	Retries int
-	// InFlight is how many questions one server has to work at, at a time. Zero:
+	// InFlight is how many questions one server has to work at, at a time, before it
+	// is known how much it bears: up to 8 times as many while nothing is lost. Zero:
 	// 32.
 	InFlight int
 }

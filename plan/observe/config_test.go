@@ -13,7 +13,7 @@ import (
 type attrs map[string]cty.Value
 
 // block makes a block as the language would.
-func block(t *testing.T, addr string, a attrs) schema.Block {
+func block(t testing.TB, addr string, a attrs) schema.Block {
 	t.Helper()
 	at, err := schema.ParseAddr(addr)
 	if err != nil {
@@ -45,7 +45,7 @@ func list(s ...string) cty.Value {
 }
 
 // zone makes a zone that is asked at servers, or at its NS set without any.
-func zone(t *testing.T, addr, name string, servers ...string) *schema.Zone {
+func zone(t testing.TB, addr, name string, servers ...string) *schema.Zone {
 	t.Helper()
 	a := attrs{"name": text(name)}
 	if len(servers) > 0 {

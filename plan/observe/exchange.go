@@ -10,30 +10,47 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/mailrelay/mailrelay/plan"
 )
 
 // payload is the size of UDP answers that is asked for: what fits into one packet
 // everywhere (DNS Flag Day 2020).
 const payload = 1232
 
-// errSilent is a server that gives no answer.
-var errSilent = errors.New("no answer")
+// errSilent is a server that gives no answer, errGarbage one whose answers cannot
+// be read.
+var (
+	errSilent  = errors.New("no answer")
+	errGarbage = errors.New("what came is no answer to the question")
+)
 
-// exchange asks one address, with retries. s keeps the sockets.
-func (c *Client) exchange(ctx context.Context, s *server, addr string, q *dns.Msg) (*dns.Msg, error) {
-	var err error
-	for try := 0; try <= c.o.Retries; try++ {
+// attempt is what was tried already to have a question answered.
+type attempt struct {
+	tried   int  // how often it was asked at the first address
+	tcp     bool // the answer does not fit into a packet
+	garbage bool // something came that cannot be read
+}
+
+// exchange asks one address, with retries. s keeps the sockets. What a burst tried
+// before counts.
+func (c *Client) exchange(ctx context.Context, s *server, addr string, q *dns.Msg, had attempt) (*dns.Msg, error) {
+	err := errSilent
+	if had.garbage {
+		err = errGarbage
+	}
+	for try := had.tried; try <= c.o.Retries; try++ {
 		if try > 0 {
 			if err := pause(ctx, try); err != nil {
 				return nil, err
 			}
 		}
 		var a *dns.Msg
-		a, err = c.once(ctx, s, addr, q)
+		a, err = c.once(ctx, s, addr, q, had.tcp)
 		if err == nil && a.Rcode == dns.RcodeFormatError && q.IsEdns0() != nil {
 			q = q.Copy() // an old server that does not know EDNS (RFC 6891, 7)
 			q.Extra = nil
-			a, err = c.once(ctx, s, addr, q)
+			a, err = c.once(ctx, s, addr, q, had.tcp)
 		}
 		if err == nil {
 			return a, nil
@@ -41,12 +58,22 @@ func (c *Client) exchange(ctx context.Context, s *server, addr string, q *dns.Ms
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		if noWay(err) {
+			return nil, unreachable(addr, err)
+		}
+	}
+	tries := "1 try"
+	if c.o.Retries > 0 {
+		tries = fmt.Sprintf("%d tries", c.o.Retries+1)
 	}
 	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return nil, fmt.Errorf("%w after %d tries of %s each: check that the server runs, and that UDP and TCP port %s of it can be reached from here", errSilent, c.o.Retries+1, c.o.Timeout, port(addr))
+	switch {
+	case errors.Is(err, errGarbage):
+		return nil, &failure{plan.Garbage, fmt.Errorf("%w in %s: check that a name server listens on port %s of %s, and nothing in between rewrites what it says", errGarbage, tries, port(addr), addr)}
+	case errors.Is(err, errSilent), errors.As(err, &timeout) && timeout.Timeout():
+		return nil, &failure{plan.Silent, fmt.Errorf("%w after %s of %s each: check that the server runs, and that UDP and TCP port %s of it can be reached from here", errSilent, tries, c.o.Timeout, port(addr))}
 	}
-	return nil, fmt.Errorf("%w: %w: check that the server runs, and that UDP and TCP port %s of it can be reached from here", errSilent, err, port(addr))
+	return nil, &failure{plan.Silent, fmt.Errorf("%w: %w: check that the server runs, and that UDP and TCP port %s of it can be reached from here", errSilent, err, port(addr))}
 }
 
 func port(addr string) string {
@@ -68,7 +95,10 @@ func pause(ctx context.Context, try int) error {
 }
 
 // once asks once, over UDP and then over TCP if the answer is cut.
-func (c *Client) once(ctx context.Context, s *server, addr string, q *dns.Msg) (*dns.Msg, error) {
+func (c *Client) once(ctx context.Context, s *server, addr string, q *dns.Msg, tcp bool) (*dns.Msg, error) {
+	if tcp {
+		return c.tcp(ctx, addr, q)
+	}
 	a, err := c.udp(ctx, s, addr, q)
 	if err == nil && a.Truncated {
 		return c.tcp(ctx, addr, q)
@@ -104,18 +134,20 @@ func (c *Client) converse(ctx context.Context, conn net.Conn, q *dns.Msg) (*dns.
 		return nil, err
 	}
 	buf := make([]byte, dns.DefaultMsgSize)
+	garbage := false
 	for {
 		n, err := conn.Read(buf)
+		if err != nil && garbage && ctx.Err() == nil {
+			return nil, errGarbage
+		}
 		if err != nil {
 			return nil, err
 		}
 		a := new(dns.Msg)
-		if err := a.Unpack(buf[:n]); err != nil && !a.Truncated {
-			continue // noise, or forged: the answer may still come
-		}
-		if answers(a, q) {
+		if err := a.Unpack(buf[:n]); (err == nil || a.Truncated) && answers(a, q) {
 			return a, nil
 		}
+		garbage = true // noise, or forged: the answer may still come
 	}
 }
 
@@ -135,12 +167,13 @@ func (c *Client) tcp(ctx context.Context, addr string, q *dns.Msg) (*dns.Msg, er
 	if err := framed.WriteMsg(q); err != nil {
 		return nil, err
 	}
-	a, err := framed.ReadMsg()
+	raw, err := framed.ReadMsgHeader(nil)
 	if err != nil {
 		return nil, err
 	}
-	if !answers(a, q) {
-		return nil, fmt.Errorf("it answered another question")
+	a := new(dns.Msg)
+	if err := a.Unpack(raw); err != nil || !answers(a, q) {
+		return nil, errGarbage
 	}
 	return a, nil
 }

@@ -3,6 +3,8 @@ package observe
 import (
 	"cmp"
 	"context"
+	"net"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -18,15 +20,25 @@ import (
 // authoritative server what is in a zone, at the resolvers what is in none. base
 // may be nil. It does not fail: what could not be asked is an observation that
 // says so.
-func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision.Revision) []plan.Observation {
-	return c.RRsets(ctx, Asks(cfg, base))
+func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision.Revision) plan.Seen {
+	var out plan.Seen
+	out.RRsets, out.Remarks = c.look(ctx, Asks(cfg, base))
+	return out
 }
 
-// RRsets asks every authoritative server of each zone for each RRset, and the
-// resolvers for those outside. There is one observation for each RRset and
-// server, sorted by zone, key and server, and one for each RRset of a zone whose
-// servers could not be found.
+// RRsets asks every authoritative server of each zone for each RRset, over IPv4 and
+// IPv6 where it has both, and the resolvers for those outside. There is one
+// observation for each RRset, server and family, sorted by zone, key and server,
+// and one for each RRset of a zone whose servers could not be found. What could not
+// be asked over a family that this machine cannot use is left out where the same
+// server answered over the other.
 func (c *Client) RRsets(ctx context.Context, asks []Ask) []plan.Observation {
+	out, _ := c.look(ctx, asks)
+	return out
+}
+
+// look is RRsets, with remarks on what was left out.
+func (c *Client) look(ctx context.Context, asks []Ask) ([]plan.Observation, []string) {
 	r := c.begin()
 	defer r.end()
 	byZone := map[*schema.Zone][]rr.Key{}
@@ -50,12 +62,10 @@ func (c *Client) RRsets(ctx context.Context, asks []Ask) []plan.Observation {
 		})
 	}
 	wg.Wait()
-	out := r.run(ctx, all)
+	r.run(ctx, all)
 	r.wildcards(ctx, asks, all)
-	for i, t := range all {
-		out[i] = t.seen
-	}
-	return out
+	all, remarks := onlyHere(all)
+	return seen(all), remarks
 }
 
 // Recursive asks the resolvers for names that are in no zone of the
@@ -68,16 +78,25 @@ func (c *Client) Recursive(ctx context.Context, keys []rr.Key) []plan.Observatio
 	return c.RRsets(ctx, asks)
 }
 
-// At asks one server, host:port, for RRsets of z, in the order of keys.
+// At asks one server, host:port, for RRsets of z, in the order of keys. Of its
+// addresses one is enough.
 func (c *Client) At(ctx context.Context, z *schema.Zone, hostport string, keys []rr.Key) []plan.Observation {
 	r := c.begin()
 	defer r.end()
-	s := r.host(ctx, hostport)
+	var s *server
+	host, _, _ := net.SplitHostPort(hostport)
+	if _, err := netip.ParseAddr(host); err == nil {
+		s = r.server("", []string{hostport})
+	} else if addrs, err := r.addresses(ctx, hostport); err != nil {
+		s = &server{name: dns.Fqdn(host), lost: err}
+	} else {
+		s = r.server(dns.Fqdn(host), addrs)
+	}
 	tasks := make([]*task, len(keys))
 	for i, k := range keys {
 		tasks[i] = newTask(z, s, k)
 	}
-	r.run(ctx, slices.Clone(tasks))
+	r.run(ctx, tasks)
 	out := make([]plan.Observation, len(tasks))
 	for i, t := range tasks {
 		out[i] = t.seen
@@ -90,10 +109,11 @@ type task struct {
 	zone   *schema.Zone
 	server *server
 	seen   plan.Observation
+	attempt
 }
 
 func newTask(z *schema.Zone, s *server, k rr.Key) *task {
-	return &task{z, s, plan.Observation{Zone: Ask{Zone: z}.zone(), Key: k}}
+	return &task{zone: z, server: s, seen: plan.Observation{Zone: Ask{Zone: z}.zone(), Key: k}}
 }
 
 // tasks finds the servers of z, which is nil for the world.
@@ -109,11 +129,11 @@ func (r *round) tasks(ctx context.Context, z *schema.Zone, keys []rr.Key) []*tas
 		source = z.Name + "'s name servers"
 		servers, err = r.of(ctx, z)
 	}
-	var out []*task
+	out := make([]*task, 0, len(keys)*len(servers))
 	for _, k := range keys {
 		if err != nil {
 			t := newTask(z, nil, k)
-			t.seen.Source, t.seen.At, t.seen.Err = source, r.c.o.Clock(), err.Error()
+			t.seen.Source, t.seen.At, t.seen.Code, t.seen.Err = source, r.c.o.Clock(), plan.Lost, err.Error()
 			out = append(out, t)
 			continue
 		}
@@ -124,9 +144,8 @@ func (r *round) tasks(ctx context.Context, z *schema.Zone, keys []rr.Key) []*tas
 	return out
 }
 
-// run does all tasks, with so many at a time for each server, and gives what was
-// seen, sorted.
-func (r *round) run(ctx context.Context, tasks []*task) []plan.Observation {
+// run does all tasks, each server's at the same time.
+func (r *round) run(ctx context.Context, tasks []*task) {
 	byServer := map[*server][]*task{}
 	for _, t := range tasks {
 		if t.server != nil {
@@ -134,24 +153,22 @@ func (r *round) run(ctx context.Context, tasks []*task) []plan.Observation {
 		}
 	}
 	var wg sync.WaitGroup
-	for _, list := range byServer {
-		queue := make(chan *task)
-		for range min(r.c.o.InFlight, len(list)) {
-			wg.Go(func() {
-				for t := range queue {
-					r.do(ctx, t)
-				}
-			})
-		}
+	for s, list := range byServer {
 		wg.Go(func() {
-			defer close(queue)
-			for _, t := range list {
-				queue <- t
-			}
+			l := &later{ctx: ctx, r: r}
+			b := &burst{r: r, s: s, later: l, todo: list}
+			b.run(ctx)
+			l.wg.Wait()
 		})
 	}
 	wg.Wait()
-	slices.SortStableFunc(tasks, func(a, b *task) int { return compare(a.seen, b.seen) })
+}
+
+// seen gives what tasks saw, sorted.
+func seen(tasks []*task) []plan.Observation {
+	if order := func(a, b *task) int { return compare(a.seen, b.seen) }; !slices.IsSortedFunc(tasks, order) {
+		slices.SortStableFunc(tasks, order)
+	}
 	out := make([]plan.Observation, len(tasks))
 	for i, t := range tasks {
 		out[i] = t.seen
@@ -159,28 +176,38 @@ func (r *round) run(ctx context.Context, tasks []*task) []plan.Observation {
 	return out
 }
 
-// do asks one server for one RRset.
+// do asks one server for one RRset, with patience.
 func (r *round) do(ctx context.Context, t *task) {
-	o := &t.seen
+	q, err := question(t.seen.Key, t.zone == nil)
 	var a *dns.Msg
-	q, err := question(o.Key, t.zone == nil)
 	addr := ""
 	if err == nil {
-		a, addr, err = t.server.ask(ctx, r.c, q)
+		a, addr, err = t.server.ask(ctx, r.c, q, t.attempt)
 	}
-	o.Source = t.server.source(addr)
+	if err == nil {
+		r.finish(t, addr, a)
+		return
+	}
+	t.seen.Source, t.seen.At = t.source(addr), r.c.o.Clock()
+	t.seen.Code, t.seen.Err = code(err), err.Error()
+}
+
+// finish takes in an answer.
+func (r *round) finish(t *task, addr string, a *dns.Msg) {
+	t.seen.Source, t.seen.At = t.source(addr), r.c.o.Clock()
 	if t.zone == nil {
-		o.Source = "resolver " + addr
+		world(&t.seen, a)
+		return
 	}
-	o.At = r.c.o.Clock()
-	switch {
-	case err != nil:
-		o.Err = err.Error()
-	case t.zone == nil:
-		world(o, a)
-	default:
-		authority(o, t.zone.Name, a)
+	authority(&t.seen, t.zone.Name, a)
+}
+
+// source names who answered.
+func (t *task) source(addr string) string {
+	if t.zone == nil {
+		return "resolver " + addr
 	}
+	return t.server.source(addr)
 }
 
 func compare(a, b plan.Observation) int {

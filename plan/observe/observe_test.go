@@ -4,8 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,7 +37,7 @@ var now = time.Date(2026, 11, 22, 1, 2, 3, 0, time.UTC)
 
 func clock() time.Time { return now }
 
-func serve(t *testing.T, o dnstest.Options) *dnstest.Server {
+func serve(t testing.TB, o dnstest.Options) *dnstest.Server {
 	t.Helper()
 	s, err := dnstest.New(o)
 	if err != nil {
@@ -74,9 +78,9 @@ func TestOneServer(t *testing.T) {
 			Set:  set("autodiscover.contoso.com.", "CNAME", 3600, "mail.contoso.com."),
 			Wire: []string{"044d61696c07636f6e746f736f03636f6d00"},
 		}},
-		{key("nothing.contoso.com.", "A"), plan.Observation{}},
-		{key("mail.contoso.com.", "AAAA"), plan.Observation{}},
-		{key("contoso.com.", "TYPE65280"), plan.Observation{}},
+		{key("nothing.contoso.com.", "A"), plan.Observation{Code: plan.NoName}},
+		{key("mail.contoso.com.", "AAAA"), plan.Observation{Code: plan.NoData}},
+		{key("contoso.com.", "TYPE65280"), plan.Observation{Code: plan.NoData}},
 	} {
 		t.Run(tt.key.String(), func(t *testing.T) {
 			tt.want.Zone, tt.want.Key, tt.want.Source, tt.want.At = z.Addr(), tt.key, s.Addr(), now
@@ -104,7 +108,7 @@ func TestServersOfTheZone(t *testing.T) {
 		},
 		{
 			Zone: z.Addr(), Key: key("mail.contoso.com.", "A"), Source: "ns2.fabrikam.com.", At: now,
-			Err: "it has no address in DNS: correct the name where it is given, in an NS record, in servers or in update, or write servers = [...] into the zone",
+			Code: plan.Lost, Err: "it has no address in DNS: correct the name where it is given, in an NS record, in servers or in update, or write servers = [...] into the zone",
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -131,7 +135,7 @@ ns3 AAAA 2001:db8::1
 		dials[addr]++
 		mu.Unlock()
 		if addr == "192.0.2.1:5353" || addr == "[2001:db8::1]:5353" {
-			return nil, fmt.Errorf("network is unreachable")
+			return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}
 		}
 		return new(net.Dialer).DialContext(ctx, network, s.Addr())
 	}})
@@ -142,7 +146,7 @@ ns3 AAAA 2001:db8::1
 			t.Errorf("got %+v", o)
 		}
 	}
-	if len(got) != 3 || dials["192.0.2.1:5353"] != 1 || dials["[2001:db8::1]:5353"] != 0 {
+	if len(got) != 3 || dials["192.0.2.1:5353"] != 1 || dials["[2001:db8::1]:5353"] > 2 {
 		t.Errorf("%d observations, dialled %v", len(got), dials)
 	}
 }
@@ -181,6 +185,9 @@ func TestFaults(t *testing.T) {
 		{"another zone", "fabrikam.com", nil, "it does not serve fabrikam.com"},
 		{"lame", "contoso.com", udp(dnstest.Fault{NotAuth: true}), "not authoritative for contoso.com"},
 		{"silent", "contoso.com", udp(dnstest.Fault{Silent: true}), "no answer after 2 tries of 30ms each"},
+		{"truncated, and TCP silent", "contoso.com", func(r dnstest.Request) dnstest.Fault {
+			return dnstest.Fault{Truncate: true, Silent: r.Network == "tcp"}
+		}, "no answer after 2 tries of 30ms each"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serve(t, dnstest.Options{Zones: map[string]string{"contoso.com": contoso}, Fault: tt.fault})
@@ -303,12 +310,12 @@ func TestRecursive(t *testing.T) {
 	})
 	want := []plan.Observation{
 		{
-			Key: key("25.113.0.203.in-addr.arpa.", "PTR"), Source: source, At: now, CNAME: "25.0/26.113.0.203.in-addr.arpa.",
+			Key: key("25.113.0.203.in-addr.arpa.", "PTR"), Source: source, At: now, CNAME: "25.0/26.113.0.203.in-addr.arpa.", Through: []rr.Data{"25.0/26.113.0.203.in-addr.arpa."},
 			Set: set("25.113.0.203.in-addr.arpa.", "PTR", 60, "relay.contoso.com."), Wire: []string{"0572656c617907636f6e746f736f03636f6d00"},
 		},
-		{Key: key("26.113.0.203.in-addr.arpa.", "PTR"), Source: source, At: now},
+		{Key: key("26.113.0.203.in-addr.arpa.", "PTR"), Source: source, At: now, Code: plan.NoName, Negative: 300},
 		{
-			Key: key("www.contoso.com.", "A"), Source: source, At: now,
+			Key: key("www.contoso.com.", "A"), Source: source, At: now, Code: "REFUSED",
 			Err: "the resolver answered REFUSED: name one that answers questions from here, in the mailrelay block",
 		},
 	}
@@ -324,5 +331,80 @@ func TestNextResolver(t *testing.T) {
 	got := New(Options{Resolvers: []string{bad.Addr(), good.Addr()}}).Recursive(t.Context(), []rr.Key{key("mail.contoso.com.", "A")})[0]
 	if got.Err != "" || got.Set == nil || got.Source != "resolver "+good.Addr() {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestGarbage has a server that is none: it answers what is no DNS message, an
+// answer to another question, or with an id of its own.
+func TestGarbage(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		answer func(q []byte) []byte
+		code   string
+		err    string
+	}{
+		{"cut header", func(q []byte) []byte { return q[:5] }, plan.Garbage, "is no answer to the question in 2 tries"},
+		{"cut answer", func(q []byte) []byte { return append(q[:2:2], 0x84, 0, 0, 1, 0, 9, 0, 0, 0, 0, 'x') }, plan.Garbage, "is no answer to the question in 2 tries"},
+		{"another question", func(q []byte) []byte {
+			a := slices.Clone(q)
+			a[2] |= 0x80
+			a[13]++
+			return a
+		}, plan.Garbage, "is no answer to the question in 2 tries"},
+		{"records that are none", func(q []byte) []byte {
+			a := slices.Clone(q[:len(q)-11])
+			a[2], a[7], a[11] = 0x84, 1, 0
+			return append(a, 0xC0, 12, 0, 15, 0, 1, 0, 0, 0, 60, 0, 1, 7) // an MX of one byte
+		}, plan.Garbage, "is no answer to the question in 2 tries"},
+		{"another id", func(q []byte) []byte {
+			a := slices.Clone(q)
+			a[0]++
+			a[2] |= 0x80
+			return a
+		}, plan.Garbage, "is no answer to the question in 2 tries"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan struct{})
+			t.Cleanup(func() { conn.Close(); <-done })
+			go func() {
+				defer close(done)
+				buf := make([]byte, 4096)
+				for {
+					n, from, err := conn.ReadFrom(buf)
+					if err != nil {
+						return
+					}
+					conn.WriteTo(tt.answer(buf[:n]), from)
+				}
+			}()
+			z := zone(t, "zone.contoso", "contoso.com", conn.LocalAddr().String())
+			got := New(Options{Timeout: 30 * time.Millisecond, Retries: 1}).RRsets(t.Context(), []Ask{{Zone: z, Key: key("contoso.com.", "MX")}})
+			if len(got) != 1 || got[0].Code != tt.code || !strings.Contains(got[0].Err, tt.err) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// TestLossy drops every twentieth packet, and asks for thousands of RRsets all the
+// same.
+func TestLossy(t *testing.T) {
+	var n atomic.Int32
+	s := serve(t, dnstest.Options{Zones: map[string]string{"contoso.com": contoso}, Fault: func(dnstest.Request) dnstest.Fault {
+		return dnstest.Fault{Silent: n.Add(1)%20 == 0}
+	}})
+	z := zone(t, "zone.contoso", "contoso.com", s.Addr())
+	var asks []Ask
+	for i := range 1000 {
+		asks = append(asks, Ask{Zone: z, Key: key(fmt.Sprintf("h%d.wild.contoso.com.", i), "TXT")})
+	}
+	for _, o := range New(Options{Timeout: 400 * time.Millisecond, Retries: 12}).RRsets(t.Context(), asks) {
+		if o.Set == nil {
+			t.Fatalf("got %+v", o)
+		}
 	}
 }

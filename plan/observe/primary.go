@@ -22,7 +22,7 @@ func (c *Client) Primary(ctx context.Context, z *schema.Zone) (string, error) {
 		return "", err
 	}
 	for _, s := range servers {
-		a, addr, failed := s.ask(ctx, c, ask(z.Name, dns.TypeSOA, false))
+		a, addr, failed := s.ask(ctx, c, ask(z.Name, dns.TypeSOA, false), attempt{})
 		if failed != nil {
 			err = fmt.Errorf("%s: %w", s.source(addr), failed)
 			continue
@@ -42,9 +42,9 @@ func (c *Client) Primary(ctx context.Context, z *schema.Zone) (string, error) {
 func (c *Client) Addresses(ctx context.Context, hostport string) ([]string, error) {
 	r := c.begin()
 	defer r.end()
-	s := r.host(ctx, hostport)
-	if s.lost != nil {
-		return nil, fmt.Errorf("%s: %w", hostport, s.lost)
+	addrs, err := r.addresses(ctx, hostport)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", hostport, err)
 	}
-	return s.addrs, nil
+	return addrs, nil
 }

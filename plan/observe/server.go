@@ -2,12 +2,16 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/miekg/dns"
+
+	"github.com/mailrelay/mailrelay/plan"
 )
 
 // server is one name server, for the time of one call.
@@ -17,8 +21,9 @@ type server struct {
 	lost  error    // why it has no address
 	any   bool     // resolvers: each address is a server of its own, and the next may know better
 
-	first  atomic.Int32 // of addrs, which answered last
-	silent atomic.Int32 // how many questions in a row got no answer
+	first  atomic.Int32            // of addrs, which answered last
+	silent atomic.Int32            // how many questions in a row got no answer
+	last   atomic.Pointer[failure] // why the last one did not
 
 	mu   sync.Mutex
 	idle map[string][]net.Conn // by address
@@ -40,22 +45,25 @@ func (s *server) source(addr string) string {
 }
 
 // ask puts one question, at each address in turn until one answers. addr is where
-// the answer came from, or where the last try went.
-func (s *server) ask(ctx context.Context, c *Client, q *dns.Msg) (a *dns.Msg, addr string, err error) {
+// the answer came from, or where the last try went. had is what was tried at the
+// first of them.
+func (s *server) ask(ctx context.Context, c *Client, q *dns.Msg, had attempt) (a *dns.Msg, addr string, err error) {
 	if s.lost != nil {
-		return nil, "", s.lost
+		return nil, strings.Join(s.addrs[:min(1, len(s.addrs))], ""), s.lost
 	}
 	start := int(s.first.Load())
 	if s.silent.Load() >= deaf {
-		return nil, s.addrs[start], fmt.Errorf("%w to %d questions before this one, which was not sent any more: check that the server runs and can be reached from here", errSilent, deaf)
+		f := s.last.Load()
+		return nil, s.addrs[start], &failure{f.code, fmt.Errorf("%w (so it was with %d questions before this one, which was not sent any more)", f, deaf)}
 	}
 	for i := range s.addrs {
 		n := (start + i) % len(s.addrs)
-		got, failed := c.exchange(ctx, s, s.addrs[n], q)
+		got, failed := c.exchange(ctx, s, s.addrs[n], q, had)
+		had = attempt{}
 		switch {
 		case ctx.Err() != nil:
-			return nil, s.addrs[n], fmt.Errorf("the question was given up: %w", context.Cause(ctx))
-		case failed != nil && a == nil:
+			return nil, s.addrs[n], &failure{plan.Silent, fmt.Errorf("the question was given up: %w", context.Cause(ctx))}
+		case failed != nil && a == nil && (err == nil || code(err) == plan.Unreachable):
 			addr, err = s.addrs[n], failed
 		case failed == nil:
 			s.silent.Store(0)
@@ -67,6 +75,9 @@ func (s *server) ask(ctx context.Context, c *Client, q *dns.Msg) (a *dns.Msg, ad
 		}
 	}
 	if a == nil {
+		var f *failure
+		errors.As(err, &f)
+		s.last.Store(f)
 		s.silent.Add(1)
 	}
 	return a, addr, err

@@ -40,7 +40,7 @@ func (r *round) wildcards(ctx context.Context, asks []Ask, tasks []*task) {
 	if probes == nil {
 		return
 	}
-	r.run(ctx, slices.Clone(probes))
+	r.run(ctx, probes)
 	for i, t := range doubtful {
 		t.seen.Wildcard = alike(t.seen, probes[i].seen)
 	}
