@@ -36,6 +36,11 @@ type Options struct {
 	// NodeTimeout is how long live relay nodes may take to run the new revision
 	// before DNS is changed.
 	NodeTimeout time.Duration
+	// Wait is how long Settle stays after the write. Run does not heed it.
+	Wait time.Duration
+	// Replan makes the plan again: of the same configuration, over the revision that
+	// is current now, with what servers and nodes say now.
+	Replan func(ctx context.Context) (*plan.Plan, error)
 	// Parallel is how many zones are written at a time.
 	Parallel int
 	// Event is told what happens, as it happens. It may be called from several
@@ -58,7 +63,15 @@ type Result struct {
 	Changed  bool               // a new revision was put
 	Manual   []plan.SetChange   // what a person has to enter
 	Failed   map[schema.Addr]error
+	Written  []plan.SetChange
 	Behind   error // live relay nodes do not run Revision yet, and why; DNS is as planned
+
+	// What Settle adds.
+	Lagging   []Lag         // servers that do not show yet what was written
+	Meanwhile []schema.Addr // changes that came up while it waited, and were not applied
+	Stopped   error         // why the wait ended early; what was done until then is recorded
+
+	base *revision.Revision // before the run
 }
 
 // StaleError says that the world is not as the plan saw it.
@@ -86,7 +99,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 	if err := o.fresh(ctx, p, base); err != nil {
 		return nil, err
 	}
-	r := &run{Options: o, plan: p, base: base, result: &Result{Revision: base, Failed: map[schema.Addr]error{}}}
+	r := &run{Options: o, plan: p, base: base, result: &Result{Revision: base, base: base, Failed: map[schema.Addr]error{}}}
 	if err := r.run(ctx); err != nil {
 		return r.result, err
 	}
@@ -214,9 +227,9 @@ func (r *run) stages() []revision.Entered {
 	return out
 }
 
-func (r *run) event(a schema.Addr, err error, format string, args ...any) {
-	if r.Event != nil {
-		r.Event(Event{a, fmt.Sprintf(format, args...), err})
+func (o Options) event(a schema.Addr, err error, format string, args ...any) {
+	if o.Event != nil {
+		o.Event(Event{a, fmt.Sprintf(format, args...), err})
 	}
 }
 

@@ -49,6 +49,7 @@ func (r *run) write(ctx context.Context, sets []plan.SetChange) []plan.SetChange
 		})
 	}
 	wg.Wait()
+	r.result.Written = done
 	return done
 }
 

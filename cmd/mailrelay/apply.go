@@ -23,12 +23,13 @@ func (a *app) applyCommand() *cli.Command {
 		Name:        "apply",
 		Usage:       "make it so",
 		UsageText:   "mailrelay [-chdir=DIR] apply [flags] [PLANFILE]",
-		Description: "Makes a saved plan so, or plans, shows the plan and asks. Writes DNS with the\nplan's evidence as prerequisites: what changed since then is never overwritten.\n\nExample:\n\n  mailrelay plan -out=change.plan && mailrelay apply change.plan",
+		Description: "Makes a saved plan so, or plans, shows the plan and asks. Writes DNS with the\nplan's evidence as prerequisites: what changed since then is never overwritten.\nThen it stays, for up to -wait=DURATION: until every name server shows what was\nwritten, and for pending steps whose time comes meanwhile. -wait=0 ends at once.\n\nExample:\n\n  mailrelay plan -out=change.plan && mailrelay apply change.plan",
 		Flags: append(append(a.configFlags(), a.stateFlag()), append(a.scopeFlags(),
 			&cli.BoolFlag{Name: "auto-approve", Usage: "do not ask", Destination: &o.approve},
 			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit with 2 when something is left to do", Destination: &o.detailed},
 			&cli.DurationFlag{Name: "lock-timeout", Usage: "wait for `DURATION` if another apply runs", Destination: &o.lock},
 			&cli.IntFlag{Name: "parallelism", Usage: "write `N` zones at a time", Value: 10, Destination: &o.parallel},
+			&cli.DurationFlag{Name: "wait", Usage: "stay up to `DURATION` until all servers show what was written", Value: 2 * time.Minute, Destination: &o.wait},
 			a.inputFlag(),
 		)...),
 		Action: func(ctx context.Context, c *cli.Command) error {
@@ -49,7 +50,7 @@ func (a *app) applyCommand() *cli.Command {
 
 type applyOptions struct {
 	approve, detailed bool
-	lock              time.Duration
+	lock, wait        time.Duration
 	parallel          int
 }
 
@@ -156,7 +157,7 @@ func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o appl
 		return err
 	}
 	rfc2136 := dns.NewRFC2136(dns.Options{Dial: a.world.dial, Resolvers: a.resolvers(c), Secret: a.world.secret(a.dir), Clock: a.world.clock})
-	res, err := apply.Run(ctx, p, apply.Options{
+	res, err := apply.Settle(ctx, p, apply.Options{
 		Store: store,
 		Writer: func(z *schema.Zone) dns.Writer {
 			if z.RFC2136 == nil {
@@ -167,6 +168,7 @@ func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o appl
 		Observe: a.observer(c).RRsets,
 		Clock:   a.world.clock, Sleep: a.world.sleep, Who: a.who("apply"),
 		LockTimeout: o.lock, NodeTimeout: 30 * time.Second, Parallel: o.parallel,
+		Wait: o.wait, Replan: func(ctx context.Context) (*plan.Plan, error) { return a.planOf(ctx, c, store) },
 		Event: func(e apply.Event) { a.event(e) },
 	})
 	var stale *apply.StaleError
@@ -252,6 +254,10 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 	if res.Behind != nil {
 		a.ui.Warning("Relay nodes are behind", res.Behind.Error()+".")
 	}
+	if err := a.waited(res, o); err != nil {
+		return err
+	}
+	left = left || len(res.Lagging) > 0 || len(res.Meanwhile) > 0
 	if left && o.detailed {
 		return exit{exitNotConverged}
 	}

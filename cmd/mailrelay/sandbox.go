@@ -71,7 +71,7 @@ func (a *app) sandbox(ctx context.Context, approve, once bool) error {
 	a.state = tmp
 	a.heading("The world: a name server at %s, and mail hosts behind every address that it knows.", w.DNS.Addr())
 	a.heading("mailrelay plan, and apply:")
-	if err := a.applyNow(ctx, applyOptions{approve: approve, parallel: 4}); err != nil {
+	if err := a.applyNow(ctx, applyOptions{approve: approve, parallel: 4, wait: sandboxWait}); err != nil {
 		return err
 	}
 	if err := a.person(ctx, w, config); err != nil {
@@ -116,7 +116,7 @@ func (a *app) person(ctx context.Context, w *sandbox.World, config *schema.Confi
 		return nil
 	}
 	a.heading("A person enters %d RRsets by hand; apply takes them over:", entered)
-	return a.applyNow(ctx, applyOptions{approve: true, parallel: 4})
+	return a.applyNow(ctx, applyOptions{approve: true, parallel: 4, wait: sandboxWait})
 }
 
 // sandboxRelay runs the relay, sends one message through it and shows what

@@ -26,11 +26,12 @@ const raceExit = "atexit_sleep_ms=0"
 const scriptKey = "bWFpbHJlbGF5LXRlc3Qta2V5LW1haWxyZWxheS10ZXN0"
 
 // TestScripts runs testdata/*.txtar. Each has a name server of its own for
-// contoso.com at $DNS, whose key is in $TSIG_KEY. Besides the usual commands there
+// contoso.com at $DNS, whose key is in $TSIG_KEY, and another at $DNS2 with the same
+// zone, which never follows. Besides the usual commands there
 // are
 //
 //	exits N COMMAND...      the command ends with code N
-//	expand FILE...          replaces $DNS in files
+//	expand FILE...          replaces $DNS and $DNS2 in files
 //	dns NAME TYPE TTL [VALUE...]  somebody else sets an RRset
 //	records NAME TYPE       prints an RRset to stdout
 //	tomorrow PLANFILE       dates a plan a hundred years later
@@ -39,14 +40,21 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			srv, err := dnstest.New(dnstest.Options{
+			options := dnstest.Options{
 				Zones: map[string]string{"contoso.com": "$ORIGIN contoso.com.\n$TTL 600\n@ IN SOA ns1 hostmaster 1 3600 600 86400 300\n@ IN NS ns1\nns1 IN A 127.0.0.1\n@ IN MX 5 old\nold IN A 127.0.0.1\n@ IN TXT \"not-ours\"\n"},
 				TSIG:  map[string]string{"key.": scriptKey},
-			})
+			}
+			srv, err := dnstest.New(options)
 			if err != nil {
 				return err
 			}
 			e.Defer(func() { srv.Close() })
+			lags, err := dnstest.New(options)
+			if err != nil {
+				return err
+			}
+			e.Defer(func() { lags.Close() })
+			e.Setenv("DNS2", lags.Addr())
 			e.Values["dns"] = srv
 			e.Setenv("DNS", srv.Addr())
 			e.Setenv("TSIG_KEY", scriptKey)
@@ -82,7 +90,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 func expand(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
 		text := os.Expand(ts.ReadFile(name), func(v string) string {
-			if v == "DNS" {
+			if v == "DNS" || v == "DNS2" {
 				return ts.Getenv(v)
 			}
 			return "$" + v

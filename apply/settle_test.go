@@ -1,0 +1,226 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/plan/observe/dnstest"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+// begin is when the clock of the tests starts.
+var begin = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// stay is an apply with a clock of its own, which goes on only while somebody
+// sleeps.
+type stay struct {
+	Options
+	now   time.Time
+	slept int
+	said  []string
+	// meanwhile, if set, is called in each sleep, with the time since the beginning.
+	meanwhile func(time.Duration)
+}
+
+func (s *site) stay(wait time.Duration) *stay {
+	w := &stay{Options: s.options(), now: begin}
+	w.Wait = wait
+	w.Clock = func() time.Time { return w.now }
+	w.Sleep = func(ctx context.Context, d time.Duration) error {
+		w.slept++
+		w.now = w.now.Add(d)
+		if w.meanwhile != nil {
+			w.meanwhile(w.now.Sub(begin))
+		}
+		return ctx.Err()
+	}
+	w.Replan = func(context.Context) (*plan.Plan, error) { return s.plan(), nil }
+	w.Event = func(e Event) { w.said = append(w.said, e.Text) }
+	return w
+}
+
+// three is a zone with three servers, of which only the first takes updates.
+func three(t *testing.T) (s *site, servers [3]*dnstest.Server) {
+	t.Helper()
+	for i := range servers {
+		servers[i] = startDNS(t)
+	}
+	s = newSite(t, t.TempDir())
+	all := fmt.Sprintf("servers = [%q, %q, %q]", servers[0].Addr(), servers[1].Addr(), servers[2].Addr())
+	s.write(strings.Replace(second, `servers = ["%s"]`, all, 1), servers[0].Addr())
+	return s, servers
+}
+
+// follow brings a server that takes no updates to where the first one is.
+func follow(t *testing.T, srv *dnstest.Server) {
+	t.Helper()
+	if err := errors.Join(
+		srv.Set("contoso.com.", "MX", 300, "10 relay.contoso.com."),
+		srv.Set("contoso.com.", "TXT", 600, `"not-ours"`, `"v=spf1 -all"`),
+	); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOneServerLagsForAWhile(t *testing.T) {
+	s, servers := three(t)
+	w := s.stay(2 * time.Minute)
+	w.Checkpoint = func(step string) {
+		if step == "after the update" {
+			follow(t, servers[1])
+		}
+	}
+	w.meanwhile = func(since time.Duration) {
+		unlock, err := s.store.Lock(t.Context(), w.Who, 0)
+		if err != nil {
+			t.Fatalf("a lock is held while waiting: %v", err)
+		}
+		unlock()
+		if since >= 20*time.Second {
+			follow(t, servers[2])
+		}
+	}
+	res, err := Settle(t.Context(), s.plan(), w.Options)
+	if err != nil || res.Stopped != nil || len(res.Lagging) > 0 {
+		t.Fatalf("got %+v, %v", res, err)
+	}
+	behind := "waiting until 2026-11-22T12:02:00Z: " + servers[2].Addr() + " still answers otherwise for contoso.com. MX and 1 more"
+	want := []string{
+		"writing 2 RRsets of contoso.com",
+		"2 RRsets written",
+		"waiting until every name server of contoso.com shows what was written, at most until 2026-11-22T12:02:00Z",
+		behind, behind,
+	}
+	if diff := cmp.Diff(want, w.said); diff != "" {
+		t.Error(diff)
+	}
+	if d := w.now.Sub(begin); d < 20*time.Second || d > 26*time.Second {
+		t.Errorf("it waited %s", d)
+	}
+}
+
+func TestOneServerLagsForEver(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		fault dnstest.Fault
+		says  string
+	}{
+		{"old answers", dnstest.Fault{}, ` still says that contoso.com. MX is ["5 old.contoso.com."] (TTL 600)`},
+		{"no answers", dnstest.Fault{Code: 2}, " could not be asked for contoso.com. MX: the server answered SERVFAIL"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, servers := three(t)
+			w := s.stay(2 * time.Minute)
+			w.Checkpoint = func(step string) {
+				if step == "after the update" {
+					follow(t, servers[1])
+					servers[2].SetFault(func(dnstest.Request) dnstest.Fault { return tt.fault })
+				}
+			}
+			res, err := Settle(t.Context(), s.plan(), w.Options)
+			if err != nil || res.Stopped != nil || len(res.Lagging) != 2 {
+				t.Fatalf("got %+v, %v", res, err)
+			}
+			if got := res.Lagging[0].String(); !strings.HasPrefix(got, servers[2].Addr()+tt.says) {
+				t.Errorf("it says: %s", got)
+			}
+			if d := w.now.Sub(begin); d != 2*time.Minute {
+				t.Errorf("it waited %s", d)
+			}
+			if n := len(w.said) - 3; n < 9 || n > 12 {
+				t.Errorf("%d lines in two minutes: %s", n, strings.Join(w.said, "\n"))
+			}
+			if len(res.Revision.Intent) > 0 || len(res.Revision.Owned) != 2 {
+				t.Errorf("the state does not have what was written: %+v", res.Revision)
+			}
+		})
+	}
+}
+
+// TestNoWait holds that with no time to wait nobody is asked after the write.
+func TestNoWait(t *testing.T) {
+	s, _ := three(t)
+	w := s.stay(0)
+	res, err := Settle(t.Context(), s.plan(), w.Options)
+	if err != nil || len(res.Lagging) > 0 || w.slept > 0 {
+		t.Errorf("got %+v, %v; slept %d times", res, err, w.slept)
+	}
+}
+
+func TestInterruptedWhileWaiting(t *testing.T) {
+	s, servers := three(t)
+	w := s.stay(2 * time.Minute)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.meanwhile = func(since time.Duration) {
+		if since > time.Second {
+			cancel()
+		}
+	}
+	res, err := Settle(ctx, s.plan(), w.Options)
+	if err != nil || res.Stopped == nil || res.Stopped.Error() != "interrupted while waiting" {
+		t.Fatalf("got %+v, %v", res, err)
+	}
+	follow(t, servers[1])
+	follow(t, servers[2])
+	if p := s.plan(); !p.Empty() || len(p.Drift) > 0 {
+		t.Errorf("the next plan: %v, drift %v", actions(p), p.Drift)
+	}
+}
+
+// TestStepMade holds that only our own step counts, whatever others do meanwhile.
+func TestStepMade(t *testing.T) {
+	set := func(ttl uint32, values ...rr.Data) *rr.Set {
+		s := rr.NewSet("contoso.com.", "TXT", ttl, values...)
+		return &s
+	}
+	for _, tt := range []struct {
+		name                string
+		before, after, seen *rr.Set
+		want                bool
+	}{
+		{"created", nil, set(60, "ours"), set(60, "ours"), true},
+		{"not yet created", nil, set(60, "ours"), nil, false},
+		{"added", set(60, "theirs"), set(60, "theirs", "ours"), set(60, "theirs", "ours"), true},
+		{"not yet added", set(60, "theirs"), set(60, "theirs", "ours"), set(60, "theirs"), false},
+		{"added, and others too", set(60, "theirs"), set(60, "theirs", "ours"), set(60, "theirs", "ours", "new"), true},
+		{"added, and others left", set(60, "theirs"), set(60, "theirs", "ours"), set(60, "ours"), true},
+		{"changed", set(60, "old"), set(60, "new"), set(60, "new"), true},
+		{"not yet changed", set(60, "old"), set(60, "new"), set(60, "old"), false},
+		{"half", set(60, "old"), set(60, "new"), set(60, "old", "new"), false},
+		{"TTL", set(60, "x"), set(300, "x"), set(300, "x"), true},
+		{"not yet the TTL", set(60, "x"), set(300, "x"), set(60, "x"), false},
+		{"gone", set(60, "ours"), nil, nil, true},
+		{"not yet gone", set(60, "ours"), nil, set(60, "ours"), false},
+		{"gone, and others came", set(60, "ours"), nil, set(60, "theirs"), true},
+		{"taken out", set(60, "theirs", "ours"), set(60, "theirs"), set(60, "theirs"), true},
+		{"not yet taken out", set(60, "theirs", "ours"), set(60, "theirs"), set(60, "theirs", "ours"), false},
+	} {
+		if got := stepMade(plan.SetChange{Before: tt.before, After: tt.after}, tt.seen); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestGoneUnderAWildcard takes away an RRset in whose place a wildcard answers.
+func TestGoneUnderAWildcard(t *testing.T) {
+	srv := startDNS(t)
+	s := newSite(t, t.TempDir())
+	s.write(first, srv.Addr())
+	s.apply(s.plan())
+	if err := srv.Set("*.contoso.com.", "A", 600, "192.0.2.9"); err != nil { // the same data
+		t.Fatal(err)
+	}
+	s.write(strings.Split(first, `record "gone"`)[0], srv.Addr())
+	w := s.stay(2 * time.Minute)
+	res, err := Settle(t.Context(), s.plan(), w.Options)
+	if err != nil || len(res.Written) != 1 || len(res.Lagging) > 0 || w.slept != 1 {
+		t.Errorf("got %+v, %v; slept %d times", res, err, w.slept)
+	}
+}
