@@ -9,11 +9,8 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/rr/policy"
 )
-
-// maxLookups is how many look-ups an SPF record may cost whoever evaluates it
-// (RFC 7208, 4.6.4). Those behind an include count too, but only DNS knows them.
-const maxLookups = 10
 
 // spfFunc writes an SPF record (RFC 7208) of an object with the keys ip4, ip6, a,
 // mx, include, redirect and all. Addresses come first, because they cost no
@@ -23,15 +20,15 @@ func spfFunc() function.Function {
 		"{ip4 = [\"203.0.113.25\"], all = \"fail\"}", spf)
 }
 
-func spf(policy map[string]cty.Value) (string, error) {
+func spf(given map[string]cty.Value) (string, error) {
 	keys := []string{"ip4", "ip6", "a", "mx", "include", "redirect", "all"}
-	if err := onlyKeys(policy, "SPF", keys); err != nil {
+	if err := onlyKeys(given, "SPF", keys); err != nil {
 		return "", err
 	}
 	terms := []string{"v=spf1"}
-	lookups := 0
+	lookups := 0 // those behind an include count too, but only DNS knows them
 	for _, key := range keys {
-		words, err := spfWords(key, policy)
+		words, err := spfWords(key, given)
 		if err != nil {
 			return "", err
 		}
@@ -44,13 +41,13 @@ func spf(policy map[string]cty.Value) (string, error) {
 			case "a", "mx", "include", "redirect":
 				lookups++
 			}
-			if lookups > maxLookups {
-				return "", fmt.Errorf("%s is look-up %d, and SPF allows %d: receivers would treat the record as broken. Take out what is no longer used, or list addresses instead of names", term, lookups, maxLookups)
+			if lookups > policy.MaxLookups {
+				return "", fmt.Errorf("%s is look-up %d, and SPF allows %d: receivers would treat the record as broken. Take out what is no longer used, or list addresses instead of names", term, lookups, policy.MaxLookups)
 			}
 			terms = append(terms, term)
 		}
 	}
-	if has(policy, "redirect") && has(policy, "all") {
+	if has(given, "redirect") && has(given, "all") {
 		return "", fmt.Errorf("redirect is ignored where all is given (RFC 7208, 6.1): leave one of the two out")
 	}
 	return strings.Join(terms, " "), nil
@@ -58,12 +55,12 @@ func spf(policy map[string]cty.Value) (string, error) {
 
 // spfWords are the values of one key: redirect and all take one, the others a
 // list or set.
-func spfWords(key string, policy map[string]cty.Value) ([]string, error) {
+func spfWords(key string, given map[string]cty.Value) ([]string, error) {
 	if key != "redirect" && key != "all" {
-		return wordsOf(policy, key)
+		return wordsOf(given, key)
 	}
-	word, err := wordOf(policy, key)
-	if err != nil || !has(policy, key) {
+	word, err := wordOf(given, key)
+	if err != nil || !has(given, key) {
 		return nil, err
 	}
 	return []string{word}, nil

@@ -2,11 +2,11 @@ package lang
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/rr/policy"
 )
 
 // maxString is the most bytes of one string in a TXT record (RFC 1035, 3.3.14).
@@ -23,7 +23,7 @@ func longSPF(blocks []schema.Block, g *graph) hcl.Diagnostics {
 			continue
 		}
 		for _, text := range r.Values {
-			if !strings.HasPrefix(text, "v=spf1") || len(text) <= maxString {
+			if policy.KindOf("", text) != policy.SPF || len(text) <= maxString {
 				continue
 			}
 			d := failure(g.place(r.Addr(), "values"), "Long SPF record",
