@@ -37,7 +37,7 @@ func (v *validation) policies() {
 			}
 			key := place{z, name, kind}
 			if first := held[key]; first != nil {
-				v.report(r, "values", fmt.Sprintf("Two %s records", kind), "%s holds %s already, and a name with two of them is treated as if it had none, or as broken. %s", strings.TrimSuffix(name, "."), article(string(kind)), oneOf(first, r))
+				v.report(r, "values", "Two "+called(kind)+" records", "%s holds %s already, and a name with two of them is treated as if it had none, or as broken. %s", strings.TrimSuffix(name, "."), article(called(kind)), oneOf(first, r))
 				continue
 			}
 			held[key] = r
@@ -74,4 +74,12 @@ func oneOf(first, second *Record) string {
 		return "Write one value, with everything in it."
 	}
 	return fmt.Sprintf("Put everything into one value, in %s or in %s.", first.Addr(), second.Addr())
+}
+
+// called is the name of a policy in a sentence.
+func called(k policy.Kind) string {
+	if k == policy.TLSRPT {
+		return "TLS reporting"
+	}
+	return string(k)
 }

@@ -18,7 +18,7 @@ const (
 	SPF    Kind = "SPF"
 	DMARC  Kind = "DMARC"
 	MTASTS Kind = "MTA-STS"
-	TLSRPT Kind = "TLS reporting"
+	TLSRPT Kind = "TLS-RPT"
 	DKIM   Kind = "DKIM"
 )
 
@@ -34,6 +34,8 @@ func KindOf(name, text string) Kind {
 		return MTASTS
 	case strings.HasPrefix(name, "_smtp._tls.") && begins(text, "v=TLSRPTv1"):
 		return TLSRPT
+	case strings.Contains(name, "._domainkey.") && isDKIM(text):
+		return DKIM
 	}
 	return None
 }
