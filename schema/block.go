@@ -137,6 +137,13 @@ func refsIn(b *Body, v cty.Value) []Addr {
 			}
 		}
 	}
+	for _, n := range b.Blocks {
+		if n.Label == nil && n.Variants == nil && !v.GetAttr(n.Name).IsNull() {
+			for _, a := range refsIn(n.Body, v.GetAttr(n.Name)) {
+				add(cty.StringVal(a.String()))
+			}
+		}
+	}
 	slices.SortFunc(out, Addr.Compare)
 	return out
 }
@@ -147,8 +154,12 @@ type Config struct {
 	Moved   []Moved              // in the order of their declaration
 	Uses    map[Addr][]Addr      // whose values the expressions of a block take, without keys; nil if read back from a revision
 	Sources map[string]*hcl.File // for snippets in diagnostics; nil if read back from a revision
-	index   map[Addr]Block
-	zones   map[string][]*Zone // by name
+	// Gated are the domains whose mail waits with its senders until their ownership
+	// is proved. Only what a relay runs from has any (revision.InForce): everybody
+	// else asks what a configuration means once it is in force.
+	Gated map[Addr]bool
+	index map[Addr]Block
+	zones map[string][]*Zone // by name
 }
 
 // Moved says that an object has another address than before. Without a key it is

@@ -20,7 +20,8 @@ type Domain struct {
 	Kind            string // Authoritative, InternalRelay or ExternalRelay
 	MatchSubdomains bool
 	Default         bool
-	Stage           Addr // zero: none
+	Stage           Addr          // zero: none
+	Verification    *Verification // nil: no proof of ownership is asked for
 }
 
 // Recipients are known recipients of a domain.
@@ -34,7 +35,6 @@ type Recipients struct {
 }
 
 func domainType() *Type {
-	later := "Proof of ownership is not in this version: leave it out, and the domain is accepted as soon as it is applied."
 	return &Type{
 		Name: "domain", Counted: true,
 		Doc: "A domain for which mail is accepted.",
@@ -46,10 +46,10 @@ func domainType() *Type {
 				{Name: "default", Kind: Bool(), Doc: "Whether postmaster and bounces bear this domain; a sole domain is the default by itself."},
 				{Name: "stage", Kind: Ref("stage"), Doc: "The stage it is in."},
 			},
-			Blocks: []Nested{{Name: "verification", Body: &Body{}, Later: later, Doc: "Proof of ownership."}},
+			Blocks: []Nested{verificationBlock()},
 		},
 		build: func(h header, o object) Block {
-			return &Domain{header: h, Name: o.str("name"), Kind: o.str("type"), MatchSubdomains: o.flag("match_subdomains"), Default: o.flag("default"), Stage: o.ref("stage")}
+			return &Domain{header: h, Name: o.str("name"), Kind: o.str("type"), MatchSubdomains: o.flag("match_subdomains"), Default: o.flag("default"), Stage: o.ref("stage"), Verification: o.verification()}
 		},
 	}
 }

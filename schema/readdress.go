@@ -25,6 +25,11 @@ func (b *Body) Readdress(v cty.Value, to func(Addr) Addr) cty.Value {
 			}
 		}
 	}
+	for _, n := range b.Blocks {
+		if n.Label == nil && n.Variants == nil && !out[n.Name].IsNull() {
+			out[n.Name] = n.Body.Readdress(out[n.Name], to)
+		}
+	}
 	return cty.ObjectVal(out)
 }
 

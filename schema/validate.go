@@ -9,7 +9,7 @@ import (
 // contradict each other, and across blocks. What is merely dangerous or odd is
 // not its matter. The problems are sorted by address.
 func Validate(c *Config) []Problem {
-	v := &validation{config: c, written: c.Records()}
+	v := &validation{config: c, written: append(c.Records(), c.proofRecords()...)}
 	v.references()
 	v.zones()
 	v.records()
@@ -18,6 +18,7 @@ func Validate(c *Config) []Problem {
 	v.policies()
 	v.expectations()
 	v.domains()
+	v.proofs()
 	v.recipients()
 	v.relays()
 	v.receiveConnectors()
@@ -32,7 +33,7 @@ func Validate(c *Config) []Problem {
 // validation collects what is found in one configuration.
 type validation struct {
 	config   *Config
-	written  []*Record // those that services stand for too
+	written  []*Record // those that services and verifications stand for too
 	problems []Problem
 }
 

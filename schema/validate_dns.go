@@ -81,13 +81,18 @@ func (v *validation) alias(r *Record, z *Zone) {
 func (v *validation) shared(key rrset, records []*Record) {
 	for i, r := range records {
 		for _, first := range records[:i] {
+			if key.typ == "MX" && (r.proves() || first.proves()) {
+				continue // it routes nothing, and stands beside any other
+			}
 			if r.Exclusive || first.Exclusive {
 				owner := first
 				if !first.Exclusive {
 					owner = r
 				}
 				todo := "Put all values into one record, or write exclusive = false in both."
-				if name := exceptName(first, r); name != "" {
+				if first.proves() || r.proves() {
+					todo = fmt.Sprintf("Write exclusive = false in %s.", owner.Addr())
+				} else if name := exceptName(first, r); name != "" {
 					todo = fmt.Sprintf("Write except = [%q] in the service, or take the other away.", name)
 				}
 				v.report(r, "", "Records contradict each other", "%s and %s both write %s %s, and %s is exclusive: the RRset holds its values and no others. %s", first.Addr(), r.Addr(), key.name, key.typ, owner.Addr(), todo)

@@ -59,6 +59,9 @@ func closed(blocks []schema.Block) []schema.Block {
 // place is where the attribute or nested block attr ("tls", "tls.key") of the
 // block at a was written, or else the head of the block.
 func (g *graph) place(a schema.Addr, attr string) hcl.Range {
+	if a.Part == "verification" { // a record that the nested block stands for
+		attr = "verification." + map[string]string{"values": "value", "name": "name", "type": "method"}[attr]
+	}
 	a.Key, a.Part = "", ""
 	n := g.nodes[a.String()]
 	if n == nil {
