@@ -4,6 +4,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -165,7 +166,7 @@ func (r *run) recorded() bool {
 // unfinished reports whether the base holds something of an earlier apply that
 // can be settled now.
 func (r *run) unfinished() bool {
-	return r.base != nil && (len(r.base.Intent) > len(r.plan.Unsettled) || len(r.base.Retained) > len(r.still()))
+	return r.base != nil && (len(r.base.Intent) > len(r.plan.Unsettled) || len(r.base.Retained) > len(r.still()) || !slices.Equal(r.base.Proofs, r.plan.Proofs))
 }
 
 // failure is the error of a run in which a zone was not written.
@@ -200,13 +201,12 @@ func intent(sets []plan.SetChange) []revision.Step {
 // of the base's.
 func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.Step, retained []revision.Retained) error {
 	next := &revision.Revision{
-		Lineage: rand.Text(), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
+		Lineage: cmp.Or(r.plan.Seen.Lineage, rand.Text()), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
 		Target: r.plan.Target, Owned: owned, Intent: slices.Concat(r.plan.Unsettled, steps), Retained: retained, Stages: r.stages(),
-		Switched: r.plan.Switched, Pending: r.plan.Pending,
+		Switched: r.plan.Switched, Pending: r.plan.Pending, Proofs: r.plan.Proofs,
 	}
 	if cur := r.result.Revision; cur != nil {
 		next.Lineage, next.Serial, next.Parent = cur.Lineage, cur.Serial+1, cur.Hash
-		next.Verified = cur.Verified
 	}
 	next.Seal()
 	if err := r.Store.Put(ctx, next); err != nil {

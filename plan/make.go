@@ -34,13 +34,19 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 	if err := p.blocks(c, base); err != nil {
 		return nil, err
 	}
-	views := newViews(renamed.seen(seen.RRsets))
-	if err := p.records(c, base, views); err != nil {
+	rrsets := renamed.seen(seen.RRsets)
+	views := newViews(rrsets)
+	proofs, err := p.verify(c, base, views, rrsets)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.records(c, base, views, proofs); err != nil {
 		return nil, err
 	}
 	if err := p.expectations(c, views); err != nil {
 		return nil, err
 	}
+	p.proven(c)
 	p.stages(c, base)
 	p.moved(c, done)
 	for _, n := range seen.Nodes {

@@ -76,6 +76,9 @@ type Seen struct {
 	Nodes  []Node        `json:"nodes,omitempty"`
 	// Remarks are sentences on how the looking went that concern no single RRset.
 	Remarks []string `json:"remarks,omitempty"`
+	// Lineage, where nothing was applied yet, is what the state will bear: tokens
+	// are made of it. Empty where there is a base, and where nothing will be applied.
+	Lineage string `json:"lineage,omitempty"`
 }
 
 // Action is what happens to an object. It is its own symbol.
@@ -179,28 +182,30 @@ type Finding struct {
 
 // Plan is what would change, and all that a reviewer and apply need to know.
 type Plan struct {
-	Base         revision.Hash // of the revision it was made from; empty: none
-	Serial       uint64        // of that revision
-	Config       revision.Hash // of the configuration's meaning
-	Made         time.Time
-	Scope        Scope
-	Target       []revision.Object // the configuration itself
-	Moved        []schema.Moved    // instances of the base that have another address now
-	Changes      []Change          // sorted by address; what stays as it is, is not listed
-	Drift        []Change          // what is ours and was changed by others: Before is ours, After what was seen
-	Sets         []SetChange       // sorted by zone and key
-	Adopted      []revision.Owned  // becomes ours without a write
-	Settled      []revision.Owned  // what is ours now, as far as it is known
-	Unsettled    []revision.Step   // of the base's intent: it is not known whether they were written
-	Disowned     []revision.Owned  // ours no more, and nothing to write: it is gone, or another block's
-	Expectations []Expectation
-	Stages       []revision.Entered  // the stage of each domain once this is applied
-	Switched     []revision.Switched // what caches may answer as it was, once this is applied
-	Retained     []revision.Retained // what stays in force beside the target until that is over
-	Pending      []revision.Step     // of DNS, what waits for the same
-	Findings     []Finding
-	Behind       []Node // live nodes that run another revision
-	Gone         []Node // nodes that ended without a word
-	Seen         Seen
-	Stateless    bool // made with -state=none: compared with live DNS alone
+	Base          revision.Hash // of the revision it was made from; empty: none
+	Serial        uint64        // of that revision
+	Config        revision.Hash // of the configuration's meaning
+	Made          time.Time
+	Scope         Scope
+	Target        []revision.Object // the configuration itself
+	Moved         []schema.Moved    // instances of the base that have another address now
+	Changes       []Change          // sorted by address; what stays as it is, is not listed
+	Drift         []Change          // what is ours and was changed by others: Before is ours, After what was seen
+	Sets          []SetChange       // sorted by zone and key
+	Adopted       []revision.Owned  // becomes ours without a write
+	Settled       []revision.Owned  // what is ours now, as far as it is known
+	Unsettled     []revision.Step   // of the base's intent: it is not known whether they were written
+	Disowned      []revision.Owned  // ours no more, and nothing to write: it is gone, or another block's
+	Expectations  []Expectation
+	Proofs        []revision.Proof    // of the ownership of domains once this is applied
+	Verifications []Verification      // of the domains that ask for a proof
+	Stages        []revision.Entered  // the stage of each domain once this is applied
+	Switched      []revision.Switched // what caches may answer as it was, once this is applied
+	Retained      []revision.Retained // what stays in force beside the target until that is over
+	Pending       []revision.Step     // of DNS, what waits for the same
+	Findings      []Finding
+	Behind        []Node // live nodes that run another revision
+	Gone          []Node // nodes that ended without a word
+	Seen          Seen
+	Stateless     bool // made with -state=none: compared with live DNS alone
 }

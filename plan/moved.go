@@ -108,6 +108,11 @@ func rename(base *revision.Revision, c *schema.Config) (*revision.Revision, move
 		out.Retained[i].Object = o[0]
 	}
 	out.Switched = m.switched(base.Switched)
+	out.Proofs = slices.Clone(base.Proofs)
+	for i, p := range out.Proofs {
+		out.Proofs[i].Domain = m.to(p.Domain)
+	}
+	slices.SortFunc(out.Proofs, func(a, b revision.Proof) int { return a.Domain.Compare(b.Domain) })
 	out.Stages = slices.Clone(base.Stages)
 	for i, s := range out.Stages {
 		out.Stages[i].Domain, out.Stages[i].Stage = m.to(s.Domain), m.to(s.Stage)

@@ -45,7 +45,8 @@ func (p *Plan) Refused() bool {
 
 // Converged reports whether the world is as the configuration says: nothing to
 // do, to adopt or unknown, nothing of ours changed by others, every expectation
-// met, and every live node on the current revision.
+// met, every proof of ownership seen and recorded, and every live node on the
+// current revision.
 func (p *Plan) Converged() bool {
 	if !p.Empty() || len(p.Drift) > 0 || len(p.Behind) > 0 {
 		return false
@@ -57,6 +58,11 @@ func (p *Plan) Converged() bool {
 	}
 	for _, e := range p.Expectations {
 		if e.Status != Met {
+			return false
+		}
+	}
+	for _, v := range p.Verifications {
+		if v.State == Unverified || v.New {
 			return false
 		}
 	}

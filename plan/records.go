@@ -32,9 +32,11 @@ type wanted struct {
 //	ours and others    other values  yes           Update of ours alone
 //	ours and others    nothing       yes           Delete of ours alone
 //	not known          any           any           Inconclusive: nothing is written
-func (p *Plan) records(c *schema.Config, base *revision.Revision, views views) error {
+//
+// proofs are records beside those of c.
+func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, proofs []*schema.Record) error {
 	want := map[place][]wanted{}
-	for _, r := range c.Records() {
+	for _, r := range append(c.Records(), proofs...) {
 		zone := schema.At[*schema.Zone](c, r.Zone)
 		if zone == nil {
 			return fmt.Errorf("%s: there is no %s", r.Addr(), r.Zone)

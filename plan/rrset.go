@@ -77,7 +77,11 @@ func (s rrset) wanted() []rr.Data {
 	return out
 }
 
-func (s rrset) exclusive() bool { return len(s.want) == 1 && s.want[0].block.Exclusive }
+// exclusive reports whether the RRset holds what is wanted and no more: an MX that
+// proves something stands beside any other.
+func (s rrset) exclusive() bool {
+	return slices.ContainsFunc(s.want, func(w wanted) bool { return w.block.Exclusive })
+}
 
 // ttl is the TTL that the RRset gets: the one that a block gives, or the one it
 // has if others may stand in it.

@@ -193,9 +193,9 @@ func (w *world) apply(p *Plan) {
 			owned = append(owned, o)
 		}
 	}
-	next := &revision.Revision{Serial: 1, Target: p.Target, Owned: owned}
+	next := &revision.Revision{Lineage: p.Seen.Lineage, Serial: 1, Target: p.Target, Owned: owned, Proofs: p.Proofs}
 	if w.base != nil {
-		next.Serial, next.Parent = w.base.Serial+1, w.base.Hash
+		next.Lineage, next.Serial, next.Parent = w.base.Lineage, w.base.Serial+1, w.base.Hash
 	}
 	next.Seal()
 	w.base = next

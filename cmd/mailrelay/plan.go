@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -119,6 +120,9 @@ func (a *app) planOf(ctx context.Context, c *schema.Config, store state.Store) (
 	if store != nil {
 		if base, err = store.Current(ctx); err != nil {
 			return nil, fmt.Errorf("reading the state: %w", err)
+		}
+		if base == nil {
+			seen.Lineage = rand.Text()
 		}
 		if seen.Nodes, err = a.nodes(ctx, store, base); err != nil {
 			return nil, err

@@ -39,9 +39,8 @@ func (a Ask) zone() schema.Addr {
 }
 
 // Asks lists what a plan has to know, sorted, nothing twice: each record, what may
-// stand in the way of an alias, each
-// expectation of cfg, and what base says is ours, was about to be written, or
-// waits. What left the configuration together with its zone is asked for in the
+// stand in the way of an alias, each expectation of cfg, the proofs of ownership,
+// and what base says is ours, was about to be written, or waits. What left the configuration together with its zone is asked for in the
 // zone as base had it. base may be nil.
 func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 	var out []Ask
@@ -75,6 +74,7 @@ func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 			out = append(out, Ask{Key: rr.Key{Name: rr.Full(e.Name, ""), Type: e.Type}})
 		}
 	}
+	out = append(out, proofs(cfg, base)...)
 	old := map[schema.Addr]*schema.Zone{}
 	for _, o := range known {
 		z := schema.At[*schema.Zone](cfg, o.zone)

@@ -36,6 +36,7 @@ type Model struct {
 	ResourceDrift   []ResourceChange `json:"resource_drift"`
 	Inconclusive    []Open           `json:"inconclusive"`
 	Checks          []Check          `json:"checks"`
+	Verifications   []Verification   `json:"verifications"`
 	Findings        []plan.Finding   `json:"findings"`
 	DNSChanges      []plan.SetChange `json:"dns_changes"`
 	NodesBehind     []plan.Node      `json:"nodes_behind"`
@@ -115,7 +116,7 @@ func NewModel(p *plan.Plan) (*Model, error) {
 	m := &Model{
 		FormatVersion: FormatVersion, Timestamp: p.Made, Base: p.Base, BaseSerial: p.Serial, Config: p.Config,
 		Stateless: p.Stateless, Scope: p.Scope, Errored: p.Refused(), Converged: p.Converged(),
-		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Checks: []Check{},
+		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Checks: []Check{}, Verifications: []Verification{},
 		Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...), NodesGone: append([]plan.Node{}, p.Gone...),
 		Target: p.Target, Moved: p.Moved, Evidence: p.Seen,
 	}
@@ -145,6 +146,9 @@ func NewModel(p *plan.Plan) (*Model, error) {
 			return nil, err
 		}
 		m.ResourceDrift = append(m.ResourceDrift, rc)
+	}
+	for _, v := range p.Verifications {
+		m.Verifications = append(m.Verifications, verification(v))
 	}
 	n := p.Counts()
 	m.Summary = Summary{Import: n.Import, Add: n.Add, Change: n.Change, Remove: n.Destroy}

@@ -55,6 +55,7 @@ func Text(w io.Writer, m *Model, s Style) error {
 	}
 	m.byHand(&b, s)
 	m.open(&b, s)
+	m.unverified(&b, s)
 	m.nodes(&b, s)
 	m.gone(&b, s)
 	m.unmet(&b, s)
@@ -136,7 +137,7 @@ func (rc ResourceChange) text(b *bytes.Buffer, s Style, known defaults) {
 	if rc.PreviousAddress != "" {
 		fmt.Fprintf(b, "  # (moved from %s)\n", rc.PreviousAddress)
 	}
-	if rc.Change.Actions[0] == "delete" {
+	if rc.Change.Actions[0] == "delete" && rc.Note == "" {
 		b.WriteString("  # (because it is not in the configuration any more)\n")
 	}
 	if rc.Foreign > 0 {

@@ -10,7 +10,8 @@ import (
 // accepted is a compiled accepted domain.
 type accepted struct {
 	block   *schema.Domain
-	unknown Reply // to recipients that are not known
+	unknown Reply  // to recipients that are not known
+	gate    *Reply // to everybody, until its ownership is proved; nil: it is, or need not be
 }
 
 // known is what is known of one recipient.
@@ -24,7 +25,13 @@ func (p *Policy) compileDomains(c *schema.Config) error {
 	p.recipients = map[schema.Mailbox]*known{}
 	all := schema.All[*schema.Domain](c)
 	for _, d := range all {
-		a := &accepted{d, Reply{550, [3]int{5, 1, 1}, fmt.Sprintf("User unknown: the recipient is not listed for %s", d.Addr())}}
+		a := &accepted{
+			block:   d,
+			unknown: Reply{550, [3]int{5, 1, 1}, fmt.Sprintf("User unknown: the recipient is not listed for %s", d.Addr())},
+		}
+		if c.Gated[d.Addr()] {
+			a.gate = unverified(d)
+		}
 		p.domains.put(d.Name, a)
 		if d.MatchSubdomains && !strings.HasPrefix(d.Name, "*") {
 			p.domains.put("*."+d.Name, a)

@@ -106,6 +106,11 @@ func (p *Policy) judge(c *Client, from, to schema.Mailbox, size int64, t *trace)
 		t.add(r.Block, "accept_any_recipient lets the client reach %s, which is not an accepted domain", to.Domain)
 	default:
 		t.add(d.domain.block, "%s is an accepted domain (%s)", to.Domain, d.domain.block.Kind)
+		if gate := d.domain.gate; gate != nil {
+			t.add(d.domain.block, "it is new, and its ownership is not verified, so its mail waits with the sender until the proof is seen")
+			v.Reply = *gate
+			return v
+		}
 		if reply, ok := p.knows(d, t); !ok {
 			v.Reply = reply
 			return v

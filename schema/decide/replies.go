@@ -35,5 +35,10 @@ func noDefault() Reply {
 	return Reply{550, [3]int{5, 1, 1}, "This relay has no default domain, so nobody here reads mail for an address without a domain; write the domain behind it"}
 }
 
+// unverified answers for a domain that is new and whose ownership is not proved.
+func unverified(d *schema.Domain) *Reply {
+	return &Reply{451, [3]int{4, 7, 1}, fmt.Sprintf("Mail for %s is not accepted yet, because its ownership has not been verified: publish the record of %s, run mailrelay apply, and try again later", d.Name, schema.ProofAddr(d.Addr()))}
+}
+
 func accepted250() Reply { return Reply{250, [3]int{2, 1, 5}, "Recipient OK"} }
 func sender250() Reply   { return Reply{250, [3]int{2, 1, 0}, "Sender OK"} }

@@ -66,5 +66,13 @@ func (r *Revision) InForceObjects() []Object {
 }
 
 // InForce gives the configuration that a relay runs. It does not depend on the
-// time: what is retained stays until another revision takes it away.
-func (r *Revision) InForce() (*schema.Config, error) { return Config(r.InForceObjects()) }
+// time: what is retained stays until another revision takes it away. Mail for a
+// new domain whose ownership is not proved is gated.
+func (r *Revision) InForce() (*schema.Config, error) {
+	c, err := Config(r.InForceObjects())
+	if err != nil {
+		return nil, err
+	}
+	c.Gated = r.gated(c)
+	return c, nil
+}

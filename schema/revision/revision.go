@@ -41,7 +41,7 @@ type Revision struct {
 	Switched []Switched `json:"switched,omitempty"` // what caches may still answer as it was
 	Pending  []Step     `json:"pending,omitempty"`  // of DNS, waits until it is safe
 	Retained []Retained `json:"retained,omitempty"` // of the relay, stays in force until then
-	Verified []Verified `json:"verified,omitempty"`
+	Proofs   []Proof    `json:"proofs,omitempty"`   // of the ownership of domains, sorted by address
 	Stages   []Entered  `json:"stages,omitempty"`
 }
 
@@ -81,13 +81,6 @@ func (s Step) Key() rr.Key {
 		return s.After.Key()
 	}
 	return s.Before.Key()
-}
-
-// Verified is a domain whose ownership was proved.
-type Verified struct {
-	Domain string    `json:"domain"`
-	Token  string    `json:"token"`
-	Since  time.Time `json:"since"`
 }
 
 // Entered is the stage that a domain is in.

@@ -1,0 +1,69 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/mailrelay/mailrelay/plan"
+)
+
+// Verification is the proof that a domain is ours.
+type Verification struct {
+	Address string    `json:"address"` // domain.contoso.verification
+	Domain  string    `json:"domain"`
+	State   string    `json:"state"` // unverified or verified
+	Since   time.Time `json:"since,omitzero"`
+	// New says that this plan saw the proof for the first time, and that apply
+	// records it.
+	New bool `json:"new,omitempty"`
+	// Gates says that mail for the domain is answered 451 until it is verified.
+	Gates bool `json:"gates"`
+	// Record is the proof in zone-file form; empty: the first apply issues its token.
+	Record  string         `json:"record,omitempty"`
+	Missing []plan.Missing `json:"missing"`           // who does not show it
+	ByHand  bool           `json:"by_hand,omitempty"` // mailrelay does not write it
+}
+
+func verification(v plan.Verification) Verification {
+	out := Verification{Address: v.Addr.String(), Domain: v.Domain, State: v.State, Since: v.Since, New: v.New, Gates: v.Gates,
+		Missing: append([]plan.Missing{}, v.Missing...), ByHand: v.Manual}
+	if lines := zoneLines(v.Want); len(lines) > 0 {
+		out.Record = lines[0]
+	}
+	return out
+}
+
+// unverified writes which domains are not verified and what is missing, and which
+// are now. What was verified before is not worth a word.
+func (m *Model) unverified(b *bytes.Buffer, s Style) {
+	for _, v := range m.Verifications {
+		switch {
+		case v.New:
+			fmt.Fprintf(b, "  %s %s is verified: the proof for %s is seen everywhere. Apply records it, and mail for the domain is accepted.\n\n", s.paint("32", "*"), s.bold(v.Address), v.Domain)
+		case v.State == plan.Unverified:
+			v.waiting(b, s)
+		}
+	}
+}
+
+func (v Verification) waiting(b *bytes.Buffer, s Style) {
+	fmt.Fprintf(b, "  %s %s is unverified", s.paint("33", "!"), s.bold(v.Address))
+	if v.Gates {
+		fmt.Fprintf(b, ", and mail for %s is answered 451 until it is verified", v.Domain)
+	} else {
+		fmt.Fprintf(b, "; mail for %s is accepted as before", v.Domain)
+	}
+	switch {
+	case v.Record == "":
+		b.WriteString("\n      its token is issued when this is applied")
+	case v.ByHand:
+		fmt.Fprintf(b, "\n      enter this record, then apply: %s", v.Record)
+	default:
+		fmt.Fprintf(b, "\n      the proof: %s", v.Record)
+	}
+	for _, m := range v.Missing {
+		fmt.Fprintf(b, "\n      missing at %s", m.String())
+	}
+	b.WriteString("\n\n")
+}
