@@ -10,7 +10,7 @@ import (
 // with the plan's evidence. It says what to do.
 func (j *job) refusal(answer *dns.Msg) error {
 	where := fmt.Sprintf("nothing was written: %s refused the update of %s", j.server, j.zone.Name)
-	name := "without one"
+	name := ""
 	if j.key != nil {
 		name = fmt.Sprintf("%q", j.key.name)
 	}
@@ -20,7 +20,7 @@ func (j *job) refusal(answer *dns.Msg) error {
 	}
 	switch {
 	case bad == dns.RcodeBadKey:
-		return fmt.Errorf("%s: it does not know the TSIG key %s (BADKEY); check its name and algorithm in %s, or add the key to the server", where, name, j.zone.Addr())
+		return fmt.Errorf("%s: it does not know the TSIG key %s (BADKEY), or it is Knot and no acl lets that key change the zone; check its name and algorithm in %s, and the keys and rights at the server", where, name, j.zone.Addr())
 	case bad == dns.RcodeBadSig:
 		return fmt.Errorf("%s: the secret of TSIG key %s is not the one that the server has (BADSIG); check the secret in %s", where, name, j.zone.Addr())
 	case bad == dns.RcodeBadTime:
@@ -33,6 +33,9 @@ func (j *job) refusal(answer *dns.Msg) error {
 		}
 		return fmt.Errorf("%s (REFUSED): it does not let TSIG key %s change these records; allow it there (BIND: update-policy or allow-update, Knot: acl). BIND also refuses an MX or SRV whose host is in the zone and has no address there", where, name)
 	case dns.RcodeNotAuth:
+		if j.key == nil {
+			return fmt.Errorf("%s (NOTAUTH): it takes no unsigned updates, or is not the zone's primary server; give %s a tsig block, and name the right server in its update \"rfc2136\"", where, j.zone.Addr())
+		}
 		return fmt.Errorf("%s (NOTAUTH): it is not the zone's primary server, or does not take the TSIG key %s; name the right server in update \"rfc2136\" of %s", where, name, j.zone.Addr())
 	case dns.RcodeNotZone:
 		return fmt.Errorf("%s (NOTZONE): a record lies outside the zone as that server has it; check the name of %s", where, j.zone.Addr())

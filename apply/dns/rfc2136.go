@@ -26,6 +26,12 @@ type Options struct {
 	// Clock dates signatures, which servers refuse if it is 5 minutes off. Nil:
 	// time.Now.
 	Clock func() time.Time
+	// Sleep waits before an update that a server could not take is sent again, or
+	// returns early with the error of ctx. Nil: it waits on the real clock.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// InFlight is how many updates one server has to work at, at a time, whatever
+	// zones they are for. Zero: 4.
+	InFlight int
 }
 
 // RFC2136 writes zones by dynamic update. All changes of a zone go out in one
@@ -34,11 +40,14 @@ type Options struct {
 // into several messages, each of them complete in itself.
 //
 // Updates go over TCP: one that is sent again, as lost UDP packets are, would
-// meet its own effect. It is a Writer, and may be used for several zones at the
+// meet its own effect. Where a server could not take one (SERVFAIL, or a refused
+// connection), it is asked first what stands there, and gets it again only if
+// nothing was done. It is a Writer, and may be used for several zones at the
 // same time.
 type RFC2136 struct {
 	Options
-	look *observe.Client
+	look  *observe.Client
+	gates gates
 }
 
 // NewRFC2136 makes a writer.
@@ -49,8 +58,13 @@ func NewRFC2136(o Options) *RFC2136 {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
 	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
-	return &RFC2136{o, observe.New(observe.Options{Dial: o.Dial, Resolvers: o.Resolvers, Clock: o.Clock})}
+	o.InFlight = cmp.Or(max(o.InFlight, 0), 4)
+	look := observe.New(observe.Options{Dial: o.Dial, Resolvers: o.Resolvers, Clock: o.Clock})
+	return &RFC2136{Options: o, look: look, gates: gates{size: o.InFlight}}
 }
 
 // ForZone gives what writes z. manual is true, and the writer nil, where a person

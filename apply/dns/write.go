@@ -14,12 +14,53 @@ import (
 
 // write makes one message so, and looks whether it is so.
 func (j *job) write(ctx context.Context, m message) error {
-	answer, addr, err := j.send(ctx, m.update)
+	for try := 0; ; try++ {
+		answer, addr, err := j.send(ctx, m.update)
+		if again(answer, err) && try+1 < tries {
+			done, free := j.free(ctx, addr, answer, m.changes)
+			if done {
+				return nil
+			}
+			if free && j.Sleep(ctx, pause(try)) == nil {
+				continue
+			}
+		}
+		return j.outcome(ctx, m, answer, addr, err, try)
+	}
+}
+
+// free finds out what an update did that a server says it could not take. done is
+// true if it is as planned all the same, and free if nothing at all was done.
+func (j *job) free(ctx context.Context, addr string, answer *dns.Msg, changes []plan.SetChange) (done, free bool) {
+	if answer == nil {
+		return false, true // it was never sent
+	}
+	seen, err := j.readBack(ctx, addr, changes)
+	if err != nil {
+		return false, false
+	}
+	done, free = true, true
+	for i, c := range changes {
+		done = done && equal(seen[i].Set, c.After)
+		free = free && equal(seen[i].Set, c.Before)
+	}
+	return done, free
+}
+
+// outcome says what became of an update, after so many that were sent before it.
+func (j *job) outcome(ctx context.Context, m message, answer *dns.Msg, addr string, err error, before int) error {
 	if err != nil && !errors.Is(err, errLost) {
 		return err
 	}
 	lost := err
-	if lost == nil && !aboutEvidence(answer.Rcode) && answer.Rcode != dns.RcodeSuccess {
+	switch {
+	case lost != nil, aboutEvidence(answer.Rcode), answer.Rcode == dns.RcodeSuccess:
+	case answer.Rcode == dns.RcodeServerFailure:
+		if _, free := j.free(ctx, addr, answer, m.changes); free {
+			return j.refusal(answer)
+		}
+		lost = errFailed // it may have done it and failed then
+	default:
 		return j.refusal(answer)
 	}
 	seen, err := j.readBack(ctx, addr, m.changes)
@@ -34,6 +75,8 @@ func (j *job) write(ctx context.Context, m message) error {
 		return j.confirm(m.changes, seen)
 	case err != nil:
 		return fmt.Errorf("nothing was written: an RRset of %s has changed since the plan was made, and %s could not be asked which: %w; plan again", j.zone.Name, j.server, err)
+	case before > 0 && j.confirm(m.changes, seen) == nil:
+		return nil // one that was sent before did it after all
 	}
 	return j.evidence(ctx, addr, m, answer, seen)
 }

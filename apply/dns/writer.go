@@ -11,11 +11,26 @@ import (
 	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
-// Writer writes the RRsets of one zone.
+// Writer writes the RRsets of zones. It may be used for several zones at the same
+// time; each zone is written by one call at a time.
 type Writer interface {
-	// Write makes every change of one zone or, wherever the protocol allows it,
-	// none, and reads back what then stands there. Evidence that no longer holds is
-	// a *StaleError, and nothing is written. Any other error says what to do.
+	// Write makes every change of one zone or, wherever the protocol allows it, none.
+	// A protocol that takes less than that at a time (so many bytes a message, one
+	// RRset a request) still changes each RRset as a whole or not at all: addresses
+	// before what leads to them, what only goes last.
+	//
+	// A change is made only over its evidence: the whole RRset of Before, or none. The
+	// server compares it in the same step in which it writes, wherever it can: by a
+	// prerequisite, an etag, the exact deletion of the old beside the addition of the
+	// new. Otherwise Write compares right before it writes.
+	//
+	// What then stands there is read back from where it was written to; apply watches
+	// other servers. A server that is busy is asked again a few times, and an answer
+	// that was lost is made up for by reading, never by guessing.
+	//
+	// The error is a *StaleError if the evidence no longer holds, and only if nothing
+	// at all was written. Any other error says what to do; something may have been
+	// written then, and the next plan looks. nil means that everything is as planned.
 	Write(ctx context.Context, zone *schema.Zone, changes []plan.SetChange) error
 }
 

@@ -156,7 +156,7 @@ func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o appl
 	if err != nil {
 		return err
 	}
-	rfc2136 := dns.NewRFC2136(dns.Options{Dial: a.world.dial, Resolvers: a.resolvers(c), Secret: a.world.secret(a.dir), Clock: a.world.clock})
+	rfc2136 := dns.NewRFC2136(dns.Options{Dial: a.world.dial, Resolvers: a.resolvers(c), Secret: a.world.secret(a.dir), Clock: a.world.clock, Sleep: a.world.sleep})
 	res, err := apply.Settle(ctx, p, apply.Options{
 		Store: store,
 		Writer: func(z *schema.Zone) dns.Writer {

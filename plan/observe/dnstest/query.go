@@ -27,6 +27,7 @@ func (h handler) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	answer := new(dns.Msg).SetReply(q)
 	answer.Compress = true
 	switch {
+	case fault.Lost:
 	case fault.Code != 0:
 		answer.Rcode = fault.Code
 	case q.Opcode == dns.OpcodeUpdate:
@@ -37,7 +38,10 @@ func (h handler) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	default:
 		h.answer(q, answer)
 	}
-	if fault.Silent {
+	if fault.Lost || fault.Silent {
+		if fault.Hangup {
+			w.Close()
+		}
 		return
 	}
 	if fault.NotAuth {
@@ -78,6 +82,12 @@ func (h handler) finish(w dns.ResponseWriter, q, answer *dns.Msg, fault Fault) {
 	}
 	if t := q.IsTsig(); t != nil && answer.IsTsig() == nil && w.TsigStatus() == nil {
 		answer.SetTsig(t.Hdr.Name, t.Algorithm, 300, time.Now().Unix())
+	}
+	if fault.Garble != nil {
+		if raw, err := answer.Pack(); err == nil {
+			w.Write(fault.Garble(raw))
+		}
+		return
 	}
 	w.WriteMsg(answer) // a client that has gone is no concern of the server
 }

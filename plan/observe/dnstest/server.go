@@ -53,9 +53,13 @@ type Request struct {
 type Fault struct {
 	Delay    time.Duration // before the message is looked at
 	Code     int           // answered, other than 0, and nothing is done: 2 is SERVFAIL, 5 REFUSED
+	Lost     bool          // nothing is done, and nothing is answered
 	Silent   bool          // what was asked is done, and not answered
+	Hangup   bool          // with Lost or Silent, over TCP: the connection is closed
 	Truncate bool          // an answer over UDP is cut to nothing
 	NotAuth  bool          // an answer is not authoritative
+	// Garble, if set, gives what goes out in place of an answer, which it may change.
+	Garble func(answer []byte) []byte
 }
 
 // Server is a running name server.

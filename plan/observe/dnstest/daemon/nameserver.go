@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,12 +15,27 @@ import (
 type Zone struct {
 	Name   string // "contoso.com"
 	Text   string // of the master file; names in it are relative to Name
-	Key    string // name of the TSIG key that may update it, of hmac-sha256
+	Key    string // name of the TSIG key that may update it
 	Secret string // base64
+	// Algorithm is that of Key. Empty: hmac-sha256.
+	Algorithm string
+	// Idle is the name of a key with the same secret that the server knows, and that
+	// may change nothing. Empty: none.
+	Idle string
+	// Closed: nobody may transfer the zone.
+	Closed bool
+}
+
+// transfer is what BIND's allow-transfer says.
+func (z Zone) transfer() string {
+	if z.Closed {
+		return "none"
+	}
+	return "any"
 }
 
 // NameServer is one that runs, as the primary server of some zones. Everybody on
-// this machine may transfer them.
+// this machine may transfer them, unless they are closed.
 type NameServer struct {
 	*Process
 	Addr string // 127.0.0.1:port
@@ -84,9 +100,13 @@ func keys(zones []Zone) []Zone {
 	seen := map[string]bool{}
 	var out []Zone
 	for _, z := range zones {
-		if !seen[z.Key] {
-			seen[z.Key] = true
-			out = append(out, z)
+		z.Algorithm = cmp.Or(z.Algorithm, "hmac-sha256")
+		for _, name := range []string{z.Key, z.Idle} {
+			if name != "" && !seen[name] {
+				seen[name] = true
+				z.Key = name
+				out = append(out, z)
+			}
 		}
 	}
 	return out
@@ -103,17 +123,16 @@ options {
 	listen-on-v6 { none; };
 	recursion no;
 	notify no;
-	allow-transfer { any; };
 	dnssec-validation no;
 	empty-zones-enable no;
 };
 controls { };
 `, dir, port)
 	for _, z := range keys(zones) {
-		fmt.Fprintf(&b, "key %q { algorithm hmac-sha256; secret %q; };\n", z.Key, z.Secret)
+		fmt.Fprintf(&b, "key %q { algorithm %s; secret %q; };\n", z.Key, z.Algorithm, z.Secret)
 	}
 	for _, z := range zones {
-		fmt.Fprintf(&b, "zone %q { type primary; file %q; allow-update { key %q; }; };\n", z.Name, z.Name+".zone", z.Key)
+		fmt.Fprintf(&b, "zone %q { type primary; file %q; allow-update { key %q; }; allow-transfer { %s; }; };\n", z.Name, z.Name+".zone", z.Key, z.transfer())
 	}
 	return b.String()
 }
@@ -139,15 +158,21 @@ template:
 `, dir, port)
 	b.WriteString("key:\n")
 	for _, z := range keys(zones) {
-		fmt.Fprintf(&b, "  - id: %q\n    algorithm: hmac-sha256\n    secret: %q\n", z.Key, z.Secret)
+		fmt.Fprintf(&b, "  - id: %q\n    algorithm: %s\n    secret: %q\n", z.Key, z.Algorithm, z.Secret)
 	}
 	b.WriteString("acl:\n  - id: transfer\n    address: 127.0.0.1\n    action: transfer\n")
 	for _, z := range keys(zones) {
-		fmt.Fprintf(&b, "  - id: %q\n    key: %[1]q\n    action: update\n", z.Key)
+		if !slices.ContainsFunc(zones, func(of Zone) bool { return of.Idle == z.Key }) {
+			fmt.Fprintf(&b, "  - id: %q\n    key: %[1]q\n    action: update\n", z.Key)
+		}
 	}
 	b.WriteString("zone:\n")
 	for _, z := range zones {
-		fmt.Fprintf(&b, "  - domain: %q\n    acl: [transfer, %q]\n", z.Name, z.Key)
+		acl := fmt.Sprintf("transfer, %q", z.Key)
+		if z.Closed {
+			acl = fmt.Sprintf("%q", z.Key)
+		}
+		fmt.Fprintf(&b, "  - domain: %q\n    acl: [%s]\n", z.Name, acl)
 	}
 	return b.String()
 }
