@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -46,8 +45,15 @@ func (a Addr) String() string {
 
 // Compare orders addresses by type, name, key and part.
 func (a Addr) Compare(b Addr) int {
-	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name),
-		cmp.Compare(a.Key, b.Key), cmp.Compare(a.Part, b.Part))
+	switch {
+	case a.Type != b.Type:
+		return strings.Compare(a.Type, b.Type)
+	case a.Name != b.Name:
+		return strings.Compare(a.Name, b.Name)
+	case a.Key != b.Key:
+		return strings.Compare(a.Key, b.Key)
+	}
+	return strings.Compare(a.Part, b.Part)
 }
 
 // MarshalText makes Addr a JSON string.

@@ -22,8 +22,12 @@ import (
 // *Probe or *Settings.
 type Block interface {
 	Addr() Addr
-	// Value is canonical: equal values mean the same.
+	// Value is canonical: equal values mean the same. It is made anew for whoever
+	// asks; Field gives one attribute or nested block of it for nothing.
 	Value() cty.Value
+	// Field is the canonical value of the attribute or nested block called name,
+	// which must be one of the type of the block.
+	Field(name string) cty.Value
 	// Refs are the blocks whose values this one takes, sorted. What merely orders
 	// (OrderKind) is not among them.
 	Refs() []Addr
@@ -33,7 +37,7 @@ type Block interface {
 	// Allowed gives the findings that an allow block of this block accepts, with
 	// the reason, by code.
 	Allowed() map[string]string
-	sealed()
+	object() object
 }
 
 // Type describes a kind of block.
@@ -85,61 +89,76 @@ func TypeNamed(types []*Type, name string) *Type {
 // defaults and checks every value; the error is a cty.PathError that leads to the
 // attribute at fault.
 func (t *Type) New(a Addr, v cty.Value, decl hcl.Range) (Block, error) {
-	cv, err := t.Body.Canon(v)
-	if err != nil {
+	return t.Make(a, t.Body.split(v), nil, decl)
+}
+
+// Make makes the block at a from the values of its attributes and of its nested
+// blocks, in the order of t.Body. Each must be of its own type, and the slice
+// becomes the block's. Those that like has already, which is a block of the same
+// type or nil, are the zero Value: they are taken from it as they are. The rest is
+// as with New.
+func (t *Type) Make(a Addr, values []cty.Value, like Block, decl hcl.Range) (Block, error) {
+	var given []cty.Value
+	if like != nil {
+		given = like.object().values
+	}
+	if err := t.Body.canon(values, given); err != nil {
 		return nil, err
 	}
-	return t.build(header{a, cv, refsIn(t.Body, cv), decl}, object{cv}), nil
+	o := object{body: t.Body, values: values}
+	return t.build(header{a, o, refsIn(t.Body, values), decl}, o), nil
 }
 
 // header is what all blocks share.
 type header struct {
-	addr  Addr
-	value cty.Value
-	refs  []Addr
-	decl  hcl.Range
+	addr Addr
+	obj  object
+	refs []Addr
+	decl hcl.Range
 }
 
-func (h *header) Addr() Addr       { return h.addr }
-func (h *header) Value() cty.Value { return h.value }
-func (h *header) Refs() []Addr     { return h.refs }
-func (h *header) Decl() hcl.Range  { return h.decl }
-func (h *header) sealed()          {}
+func (h *header) Addr() Addr                  { return h.addr }
+func (h *header) Value() cty.Value            { return h.obj.value() }
+func (h *header) Field(name string) cty.Value { return h.obj.get(name) }
+func (h *header) Refs() []Addr                { return h.refs }
+func (h *header) Decl() hcl.Range             { return h.decl }
+func (h *header) object() object              { return h.obj }
 
 func (h *header) Allowed() map[string]string {
 	out := map[string]string{}
-	object{h.value}.each("allow", func(code string, o object) { out[code] = o.str("reason") })
+	h.obj.each("allow", func(code string, o object) { out[code] = o.str("reason") })
 	return out
 }
 
-// refsIn collects the addresses in the canonical value v of a body.
-func refsIn(b *Body, v cty.Value) []Addr {
+// refsIn collects the addresses in the canonical values of a body.
+func refsIn(b *Body, values []cty.Value) []Addr {
 	var out []Addr
 	add := func(s cty.Value) {
 		if a, err := ParseAddr(s.AsString()); err == nil && !slices.Contains(out, a) {
 			out = append(out, a)
 		}
 	}
-	for _, attr := range b.Attrs {
-		av := v.GetAttr(attr.Name)
+	for i := range b.Attrs {
+		av := values[i]
 		if av.IsNull() {
 			continue
 		}
-		switch k := attr.Kind.(type) {
+		switch k := b.Attrs[i].Kind.(type) {
 		case RefKind:
 			add(av)
 		case collection:
 			switch k.elem.(type) {
 			case RefKind:
-				for _, ev := range av.AsValueSlice() {
+				for _, ev := range elements(av) {
 					add(ev)
 				}
 			}
 		}
 	}
-	for _, n := range b.Blocks {
-		if n.Label == nil && n.Variants == nil && !v.GetAttr(n.Name).IsNull() {
-			for _, a := range refsIn(n.Body, v.GetAttr(n.Name)) {
+	for i := range b.Blocks {
+		n, nv := &b.Blocks[i], values[len(b.Attrs)+i]
+		if n.Label == nil && n.Variants == nil && !nv.IsNull() {
+			for _, a := range refsIn(n.Body, n.Body.split(nv)) {
 				add(cty.StringVal(a.String()))
 			}
 		}
@@ -208,7 +227,8 @@ func (c *Config) Settings() *Settings {
 		return all[0]
 	}
 	t := TypeNamed(Types(), "mailrelay")
-	return t.build(header{addr: Addr{Type: "mailrelay"}, value: t.Body.Defaults()}, object{t.Body.Defaults()}).(*Settings)
+	o := object{body: t.Body, values: t.Body.split(t.Body.Defaults())}
+	return t.build(header{addr: Addr{Type: "mailrelay"}, obj: o}, o).(*Settings)
 }
 
 // Defaults is the canonical value of a body in which nothing was written.

@@ -105,37 +105,74 @@ func (b *Body) Canon(v cty.Value) (cty.Value, error) {
 	if v.IsNull() {
 		return v, nil
 	}
-	out := map[string]cty.Value{}
-	for _, a := range b.Attrs {
-		path := cty.GetAttrPath(a.Name)
-		av := v.GetAttr(a.Name)
-		if av.IsNull() {
-			if a.Required {
-				return v, path.NewErrorf("is required")
-			}
-			if a.Default != cty.NilVal {
-				av = a.Default
-			}
-			out[a.Name] = av
-			continue
-		}
-		cv, err := a.Kind.Canon(av)
-		if err != nil {
-			return v, under(path, err)
-		}
-		out[a.Name] = cv
+	values := b.split(v)
+	if err := b.canon(values, nil); err != nil {
+		return v, err
 	}
-	for _, n := range b.Blocks {
-		cv, err := n.canon(v.GetAttr(n.Name))
-		if err != nil {
-			return v, under(cty.GetAttrPath(n.Name), err)
-		}
-		out[n.Name] = cv
-	}
-	return OfType(b.Type(), cty.ObjectVal(out)), nil
+	return b.join(values), nil
 }
 
-func (n Nested) canon(v cty.Value) (cty.Value, error) {
+// split gives the values of the attributes and then of the nested blocks in v,
+// which must be of the body's Type.
+func (b *Body) split(v cty.Value) []cty.Value {
+	values := make([]cty.Value, 0, len(b.Attrs)+len(b.Blocks))
+	for i := range b.Attrs {
+		values = append(values, v.GetAttr(b.Attrs[i].Name))
+	}
+	for i := range b.Blocks {
+		values = append(values, v.GetAttr(b.Blocks[i].Name))
+	}
+	return values
+}
+
+// join is the inverse of split.
+func (b *Body) join(values []cty.Value) cty.Value {
+	out := make(map[string]cty.Value, len(values))
+	for i := range b.Attrs {
+		out[b.Attrs[i].Name] = values[i]
+	}
+	for i := range b.Blocks {
+		out[b.Blocks[i].Name] = values[len(b.Attrs)+i]
+	}
+	return OfType(b.Type(), cty.ObjectVal(out))
+}
+
+// canon is Canon for values in the order of split, which it changes. Those that
+// are the zero Value are taken from like, where they are canonical.
+func (b *Body) canon(values, like []cty.Value) error {
+	for i := range b.Attrs {
+		a, v := &b.Attrs[i], values[i]
+		switch {
+		case v == cty.NilVal:
+			values[i] = like[i]
+		case !v.IsNull():
+			cv, err := a.Kind.Canon(v)
+			if err != nil {
+				return under(cty.GetAttrPath(a.Name), err)
+			}
+			values[i] = cv
+		case a.Required:
+			return cty.GetAttrPath(a.Name).NewErrorf("is required")
+		case a.Default != cty.NilVal:
+			values[i] = a.Default
+		}
+	}
+	for i := range b.Blocks {
+		n, at := &b.Blocks[i], len(b.Attrs)+i
+		if values[at] == cty.NilVal {
+			values[at] = like[at]
+			continue
+		}
+		cv, err := n.canon(values[at])
+		if err != nil {
+			return under(cty.GetAttrPath(n.Name), err)
+		}
+		values[at] = cv
+	}
+	return nil
+}
+
+func (n *Nested) canon(v cty.Value) (cty.Value, error) {
 	switch {
 	case v.IsNull():
 		return v, nil

@@ -69,7 +69,7 @@ func recipientsType() *Type {
 			r := &Recipients{header: h, Domain: o.ref("domain"), Addresses: o.strs("addresses"), DeliverTo: o.ref("deliver_to"), RewriteDomain: o.str("rewrite_domain")}
 			if o.has("targets") {
 				r.Targets = map[string]string{}
-				for k, v := range o.v.GetAttr("targets").AsValueMap() {
+				for k, v := range o.get("targets").AsValueMap() {
 					r.Targets[k] = v.AsString()
 				}
 			}

@@ -30,8 +30,9 @@ type scalar struct {
 func (k scalar) Type() cty.Type { return cty.String }
 func (k scalar) What() string   { return k.what }
 func (k scalar) Canon(v cty.Value) (cty.Value, error) {
-	s, err := k.canon(v.AsString())
-	if err != nil {
+	given := v.AsString()
+	s, err := k.canon(given)
+	if err != nil || s == given {
 		return v, err
 	}
 	return cty.StringVal(s), nil
@@ -115,20 +116,24 @@ func (k collection) What() string {
 }
 
 func (k collection) Canon(v cty.Value) (cty.Value, error) {
-	var out []cty.Value
-	for i, ev := range v.AsValueSlice() {
-		path := cty.IndexIntPath(i)
-		if k.set {
-			path = cty.IndexPath(ev)
+	out := elements(v)
+	changed := false
+	for i, ev := range out {
+		path := func() cty.Path {
+			if k.set {
+				return cty.IndexPath(ev)
+			}
+			return cty.IndexIntPath(i)
 		}
 		if ev.IsNull() {
-			return v, path.NewErrorf("null is not allowed here: write %s, or leave it out", k.elem.What())
+			return v, path().NewErrorf("null is not allowed here: write %s, or leave it out", k.elem.What())
 		}
 		cv, err := k.elem.Canon(ev)
 		if err != nil {
-			return v, under(path, err)
+			return v, under(path(), err)
 		}
-		out = append(out, cv)
+		changed = changed || !cv.RawEquals(ev)
+		out[i] = cv
 	}
 	switch {
 	case len(out) < k.min:
@@ -137,6 +142,8 @@ func (k collection) Canon(v cty.Value) (cty.Value, error) {
 		return cty.SetValEmpty(k.elem.Type()), nil
 	case len(out) == 0:
 		return cty.ListValEmpty(k.elem.Type()), nil
+	case !changed:
+		return v, nil
 	case k.set:
 		return cty.SetVal(out), nil
 	}

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+
+	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
 // DomainName is a domain name: U-labels are taken, A-labels are kept, in lower case
@@ -18,6 +20,9 @@ func DomainName() Kind { return scalar{"a domain name like contoso.com", CanonDo
 // case, without the final dot. Underscores may stand in labels.
 func CanonDomain(s string) (string, error) {
 	name := strings.TrimSuffix(s, ".")
+	if rr.Plain(name) {
+		return name, nil
+	}
 	ascii, err := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false)).ToASCII(name)
 	if err != nil {
 		return "", fmt.Errorf("%q is not a domain name: write it like contoso.com", s)
@@ -243,36 +248,11 @@ func NewMailbox(local, domain string) (Mailbox, error) {
 		}
 		return Mailbox{local, "[" + a.String() + "]"}, nil
 	}
-	if plain(domain) {
+	if rr.Plain(domain) {
 		return Mailbox{local, domain}, nil
 	}
 	d, err := CanonDomain(domain)
 	return Mailbox{local, d}, err
-}
-
-// plain reports whether s is a domain in canonical form already, for which
-// NewMailbox needs no memory.
-func plain(s string) bool {
-	last := byte('.')
-	label := 0
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-			label++
-		case c == '-' && last != '.' && i+1 < len(s) && s[i+1] != '.' && s[i+1] != '-':
-			label++
-		case c == '.' && last != '.':
-			label = 0
-		default:
-			return false
-		}
-		if label > 63 {
-			return false
-		}
-		last = c
-	}
-	return last != '.' && len(s) <= 253
 }
 
 func unquote(s string) (string, error) {

@@ -10,34 +10,79 @@ import (
 
 // object reads typed values out of a canonical one. What is null reads as the
 // zero value. A canonical value always parses, so nothing here fails.
-type object struct{ v cty.Value }
+//
+// A whole block is kept as the values of its attributes and nested blocks, in the
+// order of its description: an object of cty takes several times the room, and
+// most blocks are never asked for one.
+type object struct {
+	body   *Body // nil: v holds the values
+	values []cty.Value
+	v      cty.Value
+}
 
-func (o object) has(name string) bool { return !o.v.GetAttr(name).IsNull() }
+// get is the value of the attribute or nested block called name.
+func (o object) get(name string) cty.Value {
+	if o.body == nil {
+		return o.v.GetAttr(name)
+	}
+	for i := range o.body.Attrs {
+		if o.body.Attrs[i].Name == name {
+			return o.values[i]
+		}
+	}
+	for i := range o.body.Blocks {
+		if o.body.Blocks[i].Name == name {
+			return o.values[len(o.body.Attrs)+i]
+		}
+	}
+	panic("no attribute " + name) // a slip in this program, as with GetAttr
+}
+
+// value is o as one value of cty.
+func (o object) value() cty.Value {
+	if o.body == nil {
+		return o.v
+	}
+	return o.body.join(o.values)
+}
+
+func (o object) has(name string) bool { return !o.get(name).IsNull() }
 
 func (o object) str(name string) string {
-	if !o.has(name) {
+	v := o.get(name)
+	if v.IsNull() {
 		return ""
 	}
-	return o.v.GetAttr(name).AsString()
+	return v.AsString()
 }
 
 func (o object) strs(name string) []string {
+	v := o.get(name)
+	if v.IsNull() {
+		return nil
+	}
 	var out []string
-	if o.has(name) {
-		for _, v := range o.v.GetAttr(name).AsValueSlice() {
-			out = append(out, v.AsString())
-		}
+	for _, e := range elements(v) {
+		out = append(out, e.AsString())
 	}
 	return out
 }
 
-func (o object) flag(name string) bool { return o.has(name) && o.v.GetAttr(name).True() }
+// elements are those of a list or set.
+func elements(v cty.Value) []cty.Value {
+	if v.Type().IsListType() && v.LengthInt() == 1 { // an iterator makes a number for each place
+		return []cty.Value{v.Index(cty.Zero)}
+	}
+	return v.AsValueSlice()
+}
+
+func (o object) flag(name string) bool { return o.has(name) && o.get(name).True() }
 
 func (o object) num(name string) int {
 	if !o.has(name) {
 		return 0
 	}
-	n, _ := o.v.GetAttr(name).AsBigFloat().Int64()
+	n, _ := o.get(name).AsBigFloat().Int64()
 	return int(n)
 }
 
@@ -90,13 +135,13 @@ func (o object) secret(name string) Secret {
 	if !o.has(name) {
 		return Secret{}
 	}
-	s := object{o.v.GetAttr(name)}
+	s := object{v: o.get(name)}
 	return Secret{File: s.str("secret_file"), Env: s.str("secret_env")}
 }
 
 // sub gives the nested block called name and whether it is there.
 func (o object) sub(name string) (object, bool) {
-	return object{o.v.GetAttr(name)}, o.has(name)
+	return object{v: o.get(name)}, o.has(name)
 }
 
 // each calls f for each nested block with a label, in the order of the labels.
@@ -104,9 +149,9 @@ func (o object) each(name string, f func(label string, o object)) {
 	if !o.has(name) {
 		return
 	}
-	for it := o.v.GetAttr(name).ElementIterator(); it.Next(); {
+	for it := o.get(name).ElementIterator(); it.Next(); {
 		k, v := it.Element()
-		f(k.AsString(), object{v})
+		f(k.AsString(), object{v: v})
 	}
 }
 

@@ -119,7 +119,7 @@ func (p Proof) Expect(token string) *Expect {
 }
 
 func (p Proof) header() header {
-	return header{addr: p.Addr(), value: p.Domain.value, decl: p.Domain.decl}
+	return header{addr: p.Addr(), obj: p.Domain.obj, decl: p.Domain.decl}
 }
 
 // relative is the owner name in the zone.

@@ -123,5 +123,5 @@ func (o object) subOr(name string, b *Body) object {
 	if sub, ok := o.sub(name); ok {
 		return sub
 	}
-	return object{b.Defaults()}
+	return object{v: b.Defaults()}
 }

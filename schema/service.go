@@ -137,7 +137,7 @@ func (s *Service) implied(c *Config) (records []*Record, expects []*Expect) {
 		if p.key != "" {
 			a.Part = fmt.Sprintf("record[%q]", p.key)
 		}
-		h := header{addr: a, value: s.value, decl: s.decl}
+		h := header{addr: a, obj: s.obj, decl: s.decl}
 		name := relative(p.owner, domain.Name, zone.Name)
 		if s.Manage && !p.absent && p.contains == "" {
 			r := &Record{header: h, Zone: zone.addr, Name: name, Type: p.typ, Values: []string{p.value}, TTL: &ttl, Exclusive: true}

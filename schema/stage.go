@@ -75,7 +75,7 @@ func stageType() *Type {
 			Open: "values",
 		},
 		build: func(h header, o object) Block {
-			return &Stage{header: h, After: o.ref("after"), Hold: o.duration("hold"), Requires: o.refs("requires"), Values: o.v.GetAttr("values")}
+			return &Stage{header: h, After: o.ref("after"), Hold: o.duration("hold"), Requires: o.refs("requires"), Values: o.get("values")}
 		},
 	}
 }

@@ -25,7 +25,7 @@ func (v *validation) zones() {
 
 // rrset is the identity of an RRset in one view of a zone.
 type rrset struct {
-	zone Addr
+	zone *Zone
 	name string // full, with the final dot
 	typ  string
 }
@@ -33,35 +33,45 @@ type rrset struct {
 // records finds data that is none of its type, and records that contradict each
 // other about one RRset or one name.
 func (v *validation) records() {
-	sets := map[rrset][]*Record{}
-	var order []rrset
-	aliases := map[rrset]*Record{} // with an empty type
-	for _, r := range v.written {
-		z := At[*Zone](v.config, r.Zone)
-		if z == nil {
-			continue
-		}
-		full := rr.Full(r.Name, z.Name)
-		if len(full) > 254 {
-			v.report(r, "name", "Name too long", "%s has %d characters, and a name has at most 253. Shorten it.", full, len(full)-1)
-			continue
-		}
-		v.data(r, r.Type, z.Name+".", r.Values)
-		if r.Type == "CNAME" {
-			v.alias(r, z)
-			aliases[rrset{r.Zone, full, ""}] = r
-		}
-		key := rrset{r.Zone, full, r.Type}
-		if sets[key] == nil {
-			order = append(order, key)
-		}
-		sets[key] = append(sets[key], r)
+	type group struct {
+		rrset
+		first *Record
+		more  []*Record // those after the first, if there are several
 	}
-	for _, key := range order {
-		v.shared(key, sets[key])
+	sets := make([]group, 0, len(v.written))
+	at := make(map[rrset]int, len(v.written)) // in sets
+	aliases := map[rrset]*Record{}            // with an empty type
+	for _, r := range v.written {
+		if len(r.full) > 254 {
+			v.report(r, "name", "Name too long", "%s has %d characters, and a name has at most 253. Shorten it.", r.full, len(r.full)-1)
+			continue
+		}
+		for i, text := range r.Values {
+			d, err := r.of(i)
+			v.datum(r, r.Type, text, d, err)
+		}
+		if r.Type == "CNAME" {
+			v.alias(r.Record, r.zone)
+			aliases[rrset{r.zone, r.full, ""}] = r.Record
+		}
+		key := rrset{r.zone, r.full, r.Type}
+		if i, had := at[key]; had {
+			sets[i].more = append(sets[i].more, r.Record)
+			continue
+		}
+		at[key] = len(sets)
+		sets = append(sets, group{rrset: key, first: r.Record})
+	}
+	for _, key := range sets {
+		if key.more != nil {
+			v.shared(key.rrset, append([]*Record{key.first}, key.more...))
+		}
+		if len(aliases) == 0 {
+			continue
+		}
 		alias := aliases[rrset{key.zone, key.name, ""}]
 		if alias != nil && key.typ != "CNAME" {
-			r := sets[key][0]
+			r := key.first
 			v.report(r, "type", "Record beside an alias", "%s makes %s an alias (CNAME), and an alias can hold no other records (RFC 1034, 3.6.2). Take one of the two away.", alias.Addr(), key.name)
 		}
 	}
@@ -110,12 +120,17 @@ func (v *validation) shared(key rrset, records []*Record) {
 func (v *validation) data(b Block, typ, origin string, values []string) {
 	for _, text := range values {
 		d, err := rr.Parse(typ, origin, text)
-		if err == nil {
-			err = fields(typ, text, d)
-		}
-		if err != nil {
-			v.report(b, "values", fmt.Sprintf("Invalid %s record", typ), "%s", sentence(err))
-		}
+		v.datum(b, typ, text, d, err)
+	}
+}
+
+// datum looks at one value, of which rr.Parse gave d and err.
+func (v *validation) datum(b Block, typ, text string, d rr.Data, err error) {
+	if err == nil {
+		err = fields(typ, text, d)
+	}
+	if err != nil {
+		v.report(b, "values", fmt.Sprintf("Invalid %s record", typ), "%s", sentence(err))
 	}
 }
 

@@ -13,7 +13,11 @@ import (
 // that no registry knows, digests of a wrong length, an address where a host must
 // stand. text is what the user wrote and d its canonical form. nil is fine.
 func fields(typ, text string, d rr.Data) error {
-	words := strings.Fields(string(d))
+	var words []string
+	switch typ {
+	case "TLSA", "SSHFP", "DS":
+		words = strings.Fields(string(d))
+	}
 	switch typ {
 	case "TLSA":
 		return tlsa(words)
@@ -25,8 +29,7 @@ func fields(typ, text string, d rr.Data) error {
 	case "DS":
 		return digest(words[2], words[3], "digest type", map[string]int{"1": 20, "2": 32, "4": 48}, "2 (SHA-256) or 4 (SHA-384)")
 	case "MX", "NS", "SRV", "CNAME", "PTR":
-		written := strings.Fields(text)
-		last := written[len(written)-1]
+		last := lastWord(text)
 		if a, err := netip.ParseAddr(strings.TrimSuffix(last, ".")); err == nil {
 			return fmt.Errorf("%s is an address, and %s names a host. Give the address to a name, in a record of type %s, and write that name here", a, article(typ), family(a))
 		}
@@ -87,6 +90,11 @@ func article(typ string) string {
 
 // owner finds names under which nobody looks for a record of that type.
 func (v *validation) owner(r *Record) {
+	switch r.Type {
+	case "SRV", "TLSA", "DS":
+	default:
+		return
+	}
 	labels := strings.Split(r.Name, ".")
 	service := len(labels) > 1 && strings.HasPrefix(labels[0], "_") && strings.HasPrefix(labels[1], "_")
 	switch {

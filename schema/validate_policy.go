@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mailrelay/mailrelay/schema/rr"
 	"github.com/mailrelay/mailrelay/schema/rr/policy"
 )
 
@@ -25,25 +24,24 @@ func (v *validation) policies() {
 	}
 	var found []written
 	for _, r := range v.written {
-		z := At[*Zone](v.config, r.Zone)
-		if r.Type != "TXT" || z == nil {
+		if r.Type != "TXT" {
 			continue
 		}
-		name := rr.Full(r.Name, z.Name)
+		name := r.full
 		for _, text := range r.Values {
 			kind := policy.KindOf(name, text)
 			if kind == policy.None {
 				continue
 			}
-			key := place{z, name, kind}
+			key := place{r.zone, name, kind}
 			if first := held[key]; first != nil {
-				v.report(r, "values", "Two "+called(kind)+" records", "%s holds %s already, and a name with two of them is treated as if it had none, or as broken. %s", strings.TrimSuffix(name, "."), article(called(kind)), oneOf(first, r))
+				v.report(r, "values", "Two "+called(kind)+" records", "%s holds %s already, and a name with two of them is treated as if it had none, or as broken. %s", strings.TrimSuffix(name, "."), article(called(kind)), oneOf(first, r.Record))
 				continue
 			}
-			held[key] = r
+			held[key] = r.Record
 			if kind == policy.SPF {
 				spf[name] = text
-				found = append(found, written{r, name, text})
+				found = append(found, written{r.Record, name, text})
 			}
 		}
 	}

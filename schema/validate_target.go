@@ -3,8 +3,6 @@ package schema
 import (
 	"slices"
 	"strings"
-
-	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
 // owner is a name in one view of a zone.
@@ -26,29 +24,27 @@ func (v *validation) targets() {
 	named := map[string][]target{}
 	var hosts []target
 	for _, r := range v.written {
-		z := At[*Zone](v.config, r.Zone)
-		if z == nil {
-			continue
-		}
-		v.owner(r)
-		v.nullMX(r)
-		for _, text := range r.Values {
-			d, err := rr.Parse(r.Type, z.Name+".", text)
+		v.owner(r.Record)
+		v.nullMX(r.Record)
+		for i := range r.Values {
+			d, err := r.of(i)
 			if err != nil {
 				continue
 			}
-			t := target{r, string(d[strings.LastIndexByte(string(d), ' ')+1:])}
+			t := target{r.Record, string(d[strings.LastIndexByte(string(d), ' ')+1:])}
 			switch r.Type {
 			case "CNAME":
-				full := rr.Full(r.Name, z.Name)
-				aliases[owner{z, full}] = t
-				named[full] = append(named[full], t)
+				aliases[owner{r.zone, r.full}] = t
+				named[r.full] = append(named[r.full], t)
 			case "MX", "NS", "SRV":
 				hosts = append(hosts, t)
 			}
 		}
 	}
 	for _, h := range hosts {
+		if len(aliases) == 0 {
+			break
+		}
 		z := At[*Zone](v.config, h.record.Zone)
 		alias, ok := aliases[owner{z, h.name}]
 		if !ok && !z.holds(strings.TrimSuffix(h.name, ".")) && len(named[h.name]) > 0 {
@@ -78,17 +74,13 @@ func (v *validation) nullMX(r *Record) {
 func (v *validation) rings(aliases map[owner]target) {
 	done := map[*Record]bool{}
 	for _, r := range v.written {
-		if r.Type != "CNAME" || done[r] {
-			continue
-		}
-		z := At[*Zone](v.config, r.Zone)
-		if z == nil {
+		if r.Type != "CNAME" || done[r.Record] {
 			continue
 		}
 		var path []string
-		at := rr.Full(r.Name, z.Name)
+		at := r.full
 		for !slices.Contains(path, at) {
-			next, ok := aliases[owner{z, at}]
+			next, ok := aliases[owner{r.zone, at}]
 			if !ok || done[next.record] {
 				path = nil
 				break

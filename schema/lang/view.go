@@ -81,16 +81,15 @@ func (v *views) refType(ref schema.RefKind) cty.Type {
 // add makes the view of b, whose references must have been added before. free are
 // the free attributes of an open body, as they were evaluated.
 func (v *views) add(t *schema.Type, b schema.Block, free map[string]cty.Value) cty.Value {
-	canonical := b.Value()
 	attrs := map[string]cty.Value{"address": cty.StringVal(b.Addr().String())}
 	for _, a := range t.Body.Attrs {
 		if readable(t, a) {
-			attrs[a.Name] = v.attr(a.Kind, canonical.GetAttr(a.Name))
+			attrs[a.Name] = v.attr(a.Kind, b.Field(a.Name))
 		}
 	}
 	for _, n := range t.Body.Blocks {
 		if n.Later == "" {
-			attrs[n.Name] = canonical.GetAttr(n.Name)
+			attrs[n.Name] = b.Field(n.Name)
 		}
 	}
 	for name, value := range free {

@@ -25,7 +25,7 @@ func Parse(typ, origin, text string) (Data, error) {
 		return Text(text)
 	}
 	f := formOf(typ)
-	if f == nil {
+	if f.words == 0 {
 		return generic(text)
 	}
 	wrong := func(err error) error {
@@ -34,18 +34,17 @@ func Parse(typ, origin, text string) (Data, error) {
 	if err := clean(text); err != nil {
 		return "", wrong(err)
 	}
-	words := cut(text, len(f.fields))
-	if len(words) != len(f.fields) {
+	words := cut(text, f.words)
+	if len(words) != f.words {
 		return "", wrong(fmt.Errorf("%q has too few parts", shorten(text)))
 	}
-	out := make([]string, len(words))
-	for i, read := range f.fields {
+	for i, read := range f.field[:f.words] {
 		var err error
-		if out[i], err = read(words[i], strings.TrimSuffix(origin, ".")+"."); err != nil {
+		if words[i], err = read(words[i], origin); err != nil {
 			return "", wrong(err)
 		}
 	}
-	return Data(strings.Join(out, " ")), nil
+	return Data(strings.Join(words, " ")), nil
 }
 
 // clean refuses what a zone file may hold beside the data of one record.
@@ -68,7 +67,7 @@ func clean(text string) error {
 
 // cut gives at most n words of text; the last one is all that is left.
 func cut(text string, n int) []string {
-	var words []string
+	words := make([]string, 0, n)
 	rest := strings.Trim(text, " \t")
 	for rest != "" && len(words) < n-1 {
 		end := strings.IndexAny(rest, " \t")

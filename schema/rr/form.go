@@ -10,9 +10,10 @@ import (
 
 // form says of which fields the data of a type is made.
 type form struct {
-	is     string // "a preference and a host"
-	like   string // an example
-	fields []field
+	is    string // "a preference and a host"
+	like  string // an example
+	words int    // how many fields there are
+	field [4]field
 }
 
 // field reads one word of the text and gives it in canonical form. The last
@@ -20,41 +21,49 @@ type form struct {
 type field func(word, origin string) (string, error)
 
 // formOf describes a type that is written in words: all but TXT and TYPEn, for
-// which it is nil.
-func formOf(typ string) *form {
-	u8, u16 := number(8), number(16)
+// which words is 0.
+func formOf(typ string) form {
+	of := func(is, like string, fields ...field) form {
+		f := form{is: is, like: like, words: len(fields)}
+		copy(f.field[:], fields)
+		return f
+	}
 	switch typ {
 	case "A":
-		return &form{"an IPv4 address", "192.0.2.25", []field{address4}}
+		return of("an IPv4 address", "192.0.2.25", address4)
 	case "AAAA":
-		return &form{"an IPv6 address", "2001:db8::25", []field{address6}}
+		return of("an IPv6 address", "2001:db8::25", address6)
 	case "CAA":
-		return &form{"flags, a tag and a quoted value", `0 issue "ca.example.net"`, []field{u8, tag, quoted}}
+		return of("flags, a tag and a quoted value", `0 issue "ca.example.net"`, u8, tag, quoted)
 	case "CNAME", "NS", "PTR":
-		return &form{"a host", "host.contoso.com.", []field{host}}
+		return of("a host", "host.contoso.com.", host)
 	case "DS":
-		return &form{"a key tag, an algorithm, a digest type and a digest in hex", "12345 13 2 49fd46e6c4b45c55d4ac69cbd3cd34ac1afe51de1e0e5f3b8e6d0a2c2f3d4e5f", []field{u16, u8, u8, hexadecimal}}
+		return of("a key tag, an algorithm, a digest type and a digest in hex", "12345 13 2 49fd46e6c4b45c55d4ac69cbd3cd34ac1afe51de1e0e5f3b8e6d0a2c2f3d4e5f", u16, u8, u8, hexadecimal)
 	case "MX":
-		return &form{"a preference and a host", "10 mail.contoso.com.", []field{u16, host}}
+		return of("a preference and a host", "10 mail.contoso.com.", u16, host)
 	case "SRV":
-		return &form{"a priority, a weight, a port and a host", "100 1 443 sip.contoso.com.", []field{u16, u16, u16, host}}
+		return of("a priority, a weight, a port and a host", "100 1 443 sip.contoso.com.", u16, u16, u16, host)
 	case "SSHFP":
-		return &form{"an algorithm, a fingerprint type and a fingerprint in hex", "4 2 123456789abcdef67890123456789abcdef67890123456789abcdef123456789", []field{u8, u8, hexadecimal}}
+		return of("an algorithm, a fingerprint type and a fingerprint in hex", "4 2 123456789abcdef67890123456789abcdef67890123456789abcdef123456789", u8, u8, hexadecimal)
 	case "TLSA":
-		return &form{"a usage, a selector, a matching type and a certificate or hash in hex", "3 1 1 0d6fce13243aa7b1d5a3f8c6e4b2a190fedcba98765432100123456789abcdef", []field{u8, u8, u8, hexadecimal}}
+		return of("a usage, a selector, a matching type and a certificate or hash in hex", "3 1 1 0d6fce13243aa7b1d5a3f8c6e4b2a190fedcba98765432100123456789abcdef", u8, u8, u8, hexadecimal)
 	}
-	return nil
+	return form{}
 }
 
+func u8(word, _ string) (string, error)  { return number(word, 8) }
+func u16(word, _ string) (string, error) { return number(word, 16) }
+
 // number is an unsigned decimal number of so many bits.
-func number(bits int) field {
-	return func(word, _ string) (string, error) {
-		n, err := strconv.ParseUint(word, 10, bits)
-		if err != nil || word[0] == '+' {
-			return "", fmt.Errorf("%q is not a number from 0 to %d", word, 1<<bits-1)
-		}
-		return strconv.FormatUint(n, 10), nil
+func number(word string, bits int) (string, error) {
+	n, err := strconv.ParseUint(word, 10, bits)
+	if err != nil || word[0] == '+' {
+		return "", fmt.Errorf("%q is not a number from 0 to %d", word, 1<<bits-1)
 	}
+	if word[0] != '0' || len(word) == 1 {
+		return word, nil
+	}
+	return strconv.FormatUint(n, 10), nil
 }
 
 func address4(word, _ string) (string, error) {

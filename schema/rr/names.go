@@ -16,11 +16,13 @@ func host(word, origin string) (string, error) {
 	full := word
 	switch {
 	case word == "@":
-		full = origin
+		full = strings.TrimSuffix(origin, ".") + "."
 	case !strings.HasSuffix(word, "."):
-		full = word + "." + origin
+		full = word + "." + strings.TrimSuffix(origin, ".") + "."
 	}
-	full = strings.TrimSuffix(full, ".") + "."
+	if full = strings.TrimSuffix(full, ".") + "."; Plain(full[:len(full)-1]) {
+		return full, nil
+	}
 	if full == "." {
 		return full, nil
 	}
@@ -38,6 +40,32 @@ func host(word, origin string) (string, error) {
 		return "", fmt.Errorf("%q is not a host name: each part between dots must have 1 to 63 characters, and the whole %q at most 253", shorten(word), shorten(full))
 	}
 	return name, nil
+}
+
+// Plain reports whether s is a domain name in canonical form as it stands: A-labels
+// in lower case, underscores among them, without a final dot. It is false for some
+// names that are, those with hyphens side by side, and needs no memory.
+func Plain(s string) bool {
+	last := byte('.')
+	label := 0
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '_':
+			label++
+		case c == '-' && last != '.' && i+1 < len(s) && s[i+1] != '.' && s[i+1] != '-':
+			label++
+		case c == '.' && last != '.':
+			label = 0
+		default:
+			return false
+		}
+		if label > 63 {
+			return false
+		}
+		last = c
+	}
+	return last != '.' && len(s) <= 253
 }
 
 // canonName gives a full name in lower case, with the escapes (RFC 4343, 2.1)

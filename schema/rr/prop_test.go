@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+	"golang.org/x/net/idna"
 	"pgregory.net/rapid"
 )
 
@@ -140,6 +141,23 @@ func FuzzRead(f *testing.F) {
 		}
 		if Read(again) != d {
 			t.Fatalf("%q became %q", d, Read(again))
+		}
+	})
+}
+
+// What is plain is what the long way would make of it.
+func TestPlainIsCanonical(t *testing.T) {
+	p := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.StringMatching(`([a-zA-Z0-9_-]{0,4}|xn-|xn--|-|[a-z]{60,66})(\.([a-z0-9_-]{0,4}|xn--[a-z]|[a-z]{60,66})){0,5}\.?`).Draw(t, "name")
+		if !Plain(s) {
+			return // the long way is taken
+		}
+		if ascii, err := p.ToASCII(s); err != nil || ascii != s {
+			t.Fatalf("ToASCII = %q, %v", ascii, err)
+		}
+		if name, err := canonName(s + "."); err != nil || name != s+"." {
+			t.Fatalf("canonName = %q, %v", name, err)
 		}
 	})
 }

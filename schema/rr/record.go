@@ -19,7 +19,7 @@ func Record(name, typ string, ttl uint32, d Data) (dns.RR, error) {
 	switch {
 	case typ == "TXT":
 		r = textRecord(h, d)
-	case formOf(typ) == nil:
+	case formOf(typ).words == 0:
 		hexed := strings.Fields(string(d))
 		if len(hexed) < 2 {
 			return nil, fmt.Errorf("%s %s: %q is not record data", name, typ, shorten(string(d)))

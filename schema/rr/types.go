@@ -52,4 +52,10 @@ func named(typ string) (uint16, bool) {
 	return dns.StringToType[typ], true
 }
 
-func isNamed(typ string) bool { return typ == "TXT" || formOf(typ) != nil }
+func isNamed(typ string) bool {
+	switch typ {
+	case "A", "AAAA", "CAA", "CNAME", "DS", "MX", "NS", "PTR", "SRV", "SSHFP", "TLSA", "TXT":
+		return true
+	}
+	return false
+}

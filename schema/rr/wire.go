@@ -126,7 +126,7 @@ func unpack(code uint16, data []byte) (dns.RR, error) {
 		return nil, fmt.Errorf("%d bytes are left over", len(data)-end)
 	}
 	// miekg/dns takes data that ends early, for the empty data of RFC 2136.
-	if f := formOf(TypeOf(r)); f != nil && len(cut(string(read(r)), len(f.fields))) < len(f.fields) {
+	if f := formOf(TypeOf(r)); f.words > 0 && len(cut(string(read(r)), f.words)) < f.words {
 		return nil, fmt.Errorf("the data ends early")
 	}
 	return r, nil
