@@ -109,7 +109,20 @@ func (b *Body) Canon(v cty.Value) (cty.Value, error) {
 	if err := b.canon(values, nil); err != nil {
 		return v, err
 	}
-	return b.join(values), nil
+	return b.Join(values), nil
+}
+
+// Nulls are the values of a block in which nothing was written and no default
+// applied yet, in the order of Join. They are the caller's.
+func (b *Body) Nulls() []cty.Value {
+	values := make([]cty.Value, 0, len(b.Attrs)+len(b.Blocks))
+	for i := range b.Attrs {
+		values = append(values, cty.NullVal(b.Attrs[i].Kind.Type()))
+	}
+	for i := range b.Blocks {
+		values = append(values, cty.NullVal(b.Blocks[i].Type()))
+	}
+	return values
 }
 
 // split gives the values of the attributes and then of the nested blocks in v,
@@ -125,8 +138,9 @@ func (b *Body) split(v cty.Value) []cty.Value {
 	return values
 }
 
-// join is the inverse of split.
-func (b *Body) join(values []cty.Value) cty.Value {
+// Join is the value of a block with these values of its attributes and then of its
+// nested blocks, in the order of b.
+func (b *Body) Join(values []cty.Value) cty.Value {
 	out := make(map[string]cty.Value, len(values))
 	for i := range b.Attrs {
 		out[b.Attrs[i].Name] = values[i]

@@ -43,7 +43,7 @@ func (o object) value() cty.Value {
 	if o.body == nil {
 		return o.v
 	}
-	return o.body.join(o.values)
+	return o.body.Join(o.values)
 }
 
 func (o object) has(name string) bool { return !o.get(name).IsNull() }

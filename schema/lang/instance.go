@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -19,7 +20,8 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 	b := n.block
 	ctx := ev.context(n)
 	if b.forEach == nil {
-		return ev.instance(n, ctx, "")
+		_, v, diags := ev.instance(n, ctx, "")
+		return v, diags
 	}
 	items, diags := ev.items(n, ctx)
 	if n.broken {
@@ -27,6 +29,7 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 	}
 	result := map[string]cty.Value{}
 	faulty := 0
+	var like *pattern
 	for it := items.ElementIterator(); it.Next() && faulty < maxFaulty; {
 		key, value := it.Element()
 		if d := badKey(key, b); d != nil {
@@ -35,12 +38,23 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 		}
 		inner := ctx.NewChild()
 		inner.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
-		v, more := ev.instance(n, inner, key.AsString())
+		if v, ok := ev.again(n, inner, key.AsString(), like); ok {
+			if n.used {
+				result[key.AsString()] = v
+			}
+			continue
+		}
+		made, v, more := ev.instance(n, inner, key.AsString())
+		if like == nil {
+			like = made
+		}
 		if more.HasErrors() {
 			faulty++
 			diags = diags.Extend(unsaid(diags, more))
 		}
-		result[key.AsString()] = v
+		if n.used {
+			result[key.AsString()] = v
+		}
 	}
 	if n.broken || !n.used {
 		return cty.DynamicVal, diags
@@ -67,39 +81,52 @@ func (ev *evaluator) items(n *node, ctx *hcl.EvalContext) (cty.Value, hcl.Diagno
 }
 
 // instance evaluates one instance of n and keeps the block. The value is unknown
-// if the block could not be made, which breaks n, or if nothing refers to it.
-func (ev *evaluator) instance(n *node, ctx *hcl.EvalContext, key string) (cty.Value, hcl.Diagnostics) {
+// if the block could not be made, which breaks n, or if nothing refers to it. The
+// pattern is nil if others cannot be made after this one.
+func (ev *evaluator) instance(n *node, ctx *hcl.EvalContext, key string) (*pattern, cty.Value, hcl.Diagnostics) {
 	b := n.block
 	if err := ev.meter.spend(blockCost); err != nil {
-		return cty.DynamicVal, hcl.Diagnostics{ev.meter.beyond(n.decl, err)}
+		return nil, cty.DynamicVal, hcl.Diagnostics{ev.meter.beyond(n.decl, err)}
 	}
-	s := &scope{meter: ev.meter, ctx: ctx, views: ev.views, graph: ev.graph, node: n}
-	value := s.object(b.body)
+	s := ev.scope(n, ctx)
+	values := s.values(b.body, true)
 	var free map[string]cty.Value
 	if open := b.typ.Body.Open; open != "" {
-		attrs := value.AsValueMap()
-		attrs[open], free = s.free(b.body)
-		value = cty.ObjectVal(attrs)
+		at := slices.IndexFunc(b.typ.Body.Attrs, func(a schema.Attr) bool { return a.Name == open })
+		values[at], free = s.free(b.body)
 	}
 	if !b.valid || s.failed {
 		n.broken = true
 		s.check()
-		return cty.DynamicVal, s.diags
+		return nil, cty.DynamicVal, s.diags
 	}
-	made, err := b.typ.New(schema.Addr{Type: b.typ.Name, Name: b.label, Key: key}, value, n.decl)
+	made, err := b.typ.Make(b.addr(key), values, nil, n.decl)
 	if err != nil {
 		n.broken = true
 		if s.check(); !s.diags.HasErrors() {
 			s.diags = append(s.diags, failure(n.decl, "Invalid block", sentence(err.Error())))
 		}
-		return cty.DynamicVal, s.diags
+		return nil, cty.DynamicVal, s.diags
 	}
+	return s.pattern(made), ev.keep(s, made, free), s.diags
+}
+
+func (ev *evaluator) scope(n *node, ctx *hcl.EvalContext) *scope {
+	return &scope{meter: ev.meter, ctx: ctx, views: ev.views, graph: ev.graph, node: n}
+}
+
+func (b *block) addr(key string) schema.Addr {
+	return schema.Addr{Type: b.typ.Name, Name: b.label, Key: key}
+}
+
+// keep keeps a block and gives what references to it evaluate to.
+func (ev *evaluator) keep(s *scope, made schema.Block, free map[string]cty.Value) cty.Value {
 	ev.blocks = append(ev.blocks, made)
 	ev.pointed = append(ev.pointed, s.pointed...)
-	if !n.used {
-		return cty.DynamicVal, s.diags
+	if !s.node.used {
+		return cty.DynamicVal
 	}
-	return ev.views.add(b.typ, made, free), s.diags
+	return ev.views.add(s.node.block.typ, made, free)
 }
 
 // forEachable reports a value that for_each does not take.

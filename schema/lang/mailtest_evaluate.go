@@ -50,7 +50,7 @@ func (ts *tests) instances(ev *evaluator, n *node) hcl.Diagnostics {
 
 func (ts *tests) instance(ev *evaluator, n *node, ctx *hcl.EvalContext, key string) hcl.Diagnostics {
 	s := &scope{meter: ev.meter, ctx: ctx, views: ev.views, graph: ev.graph, node: n}
-	value := s.object(n.block.body)
+	value := n.block.body.desc.Join(s.values(n.block.body, true))
 	if !n.block.valid || s.failed {
 		s.check()
 		return s.diags

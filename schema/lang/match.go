@@ -21,16 +21,20 @@ type body struct {
 
 // attribute is one that was written.
 type attribute struct {
-	desc schema.Attr
-	src  *hclsyntax.Attribute
+	desc   *schema.Attr
+	at     int // its place in the description
+	src    *hclsyntax.Attribute
+	varies bool // it may be another one in each instance of a block with for_each
 }
 
 // nested is a block inside a block.
 type nested struct {
-	desc  schema.Nested
-	label string // canonical; the variant's name if the label chooses one
-	src   *hclsyntax.Block
-	body  *body
+	desc   *schema.Nested
+	at     int    // its place in the description, behind the attributes
+	label  string // canonical; the variant's name if the label chooses one
+	src    *hclsyntax.Block
+	body   *body
+	varies bool // as with an attribute, for all blocks that stand at the same place
 }
 
 // match finds what is unknown, missing, written twice or not in this version.
@@ -45,7 +49,7 @@ func match(desc *schema.Body, b *hclsyntax.Body, what string, reserved ...string
 		case desc.Open == "" || slices.ContainsFunc(desc.Blocks, func(n schema.Nested) bool { return n.Name == a.Name }):
 			diags = append(diags, unknownAttr(desc, a, what, reserved))
 		default:
-			out.free = append(out.free, attribute{schema.Attr{Name: a.Name, Kind: schema.Anything()}, a})
+			out.free = append(out.free, attribute{desc: &schema.Attr{Name: a.Name, Kind: schema.Anything()}, src: a})
 			diags = append(diags, freeName(desc, a, what)...)
 		}
 	}
@@ -57,7 +61,8 @@ func match(desc *schema.Body, b *hclsyntax.Body, what string, reserved ...string
 		}
 	}
 	misspelt := diags
-	for _, a := range desc.Attrs {
+	for i := range desc.Attrs {
+		a := &desc.Attrs[i]
 		src := b.Attributes[a.Name]
 		switch {
 		case a.Name == desc.Open: // which collects, and a free attribute may be called so
@@ -68,9 +73,10 @@ func match(desc *schema.Body, b *hclsyntax.Body, what string, reserved ...string
 		case a.Later != "":
 			diags = append(diags, failure(src.NameRange, fmt.Sprintf("%s is not in this version", a.Name), a.Later))
 		default:
-			out.attrs = append(out.attrs, attribute{a, src})
+			out.attrs = append(out.attrs, attribute{a, i, src, varies(a.Kind, src.Expr)})
 		}
 	}
+	out.settle()
 	return out, diags
 }
 
@@ -87,20 +93,20 @@ func matchNested(desc *schema.Body, b *hclsyntax.Block, what string, before []ne
 	if i < 0 {
 		return nil, hcl.Diagnostics{unknownNested(desc, b, what)}
 	}
-	n := &nested{desc: desc.Blocks[i], src: b}
+	n := &nested{desc: &desc.Blocks[i], at: len(desc.Attrs) + i, src: b}
 	if n.desc.Later != "" {
 		return nil, hcl.Diagnostics{failure(b.DefRange(), fmt.Sprintf("%s is not in this version", b.Type), n.desc.Later)}
 	}
 	inside := n.desc.Body
 	switch {
 	case n.desc.Variants != nil:
-		v, d := variantOf(n.desc, b)
+		v, d := variantOf(*n.desc, b)
 		if d != nil {
 			return nil, hcl.Diagnostics{d}
 		}
 		n.label, inside = v.Label, v.Body
 	case n.desc.Label != nil:
-		label, d := labelOf(n.desc, b)
+		label, d := labelOf(*n.desc, b)
 		if d != nil {
 			return nil, hcl.Diagnostics{d}
 		}

@@ -17,7 +17,8 @@ type scope struct {
 	node    *node
 	found   []evaluated
 	pointed []pointed
-	failed  bool // the block cannot be made
+	failed  bool  // the block cannot be made
+	fixed   int64 // what was spent on what does not vary
 	diags   hcl.Diagnostics
 }
 
@@ -28,43 +29,53 @@ type evaluated struct {
 	value cty.Value
 }
 
-// object evaluates b into an object of the type of its description.
-func (s *scope) object(b *body) cty.Value {
-	out := make(map[string]cty.Value, len(b.desc.Attrs)+len(b.desc.Blocks))
-	for _, a := range b.desc.Attrs {
-		out[a.Name] = cty.NullVal(a.Kind.Type())
-	}
-	for _, n := range b.desc.Blocks {
-		out[n.Name] = cty.NullVal(n.Type())
+// values evaluates b into values of the types of its description, in its order.
+// Unless all is wanted, those that do not vary are left as the zero Value.
+func (s *scope) values(b *body, all bool) []cty.Value {
+	var out []cty.Value
+	if all {
+		out = b.desc.Nulls()
+	} else {
+		out = make([]cty.Value, len(b.desc.Attrs)+len(b.desc.Blocks))
 	}
 	for _, a := range b.attrs {
+		if !all && !a.varies {
+			continue
+		}
+		before := s.meter.left
 		v, ok := s.attr(a)
+		if !a.varies {
+			s.fixed += before - s.meter.left
+		}
 		if !ok {
 			s.failed = true
 			continue
 		}
 		s.found = append(s.found, evaluated{a, v})
-		out[a.desc.Name] = v
+		out[a.at] = v
 	}
-	labelled := map[string]map[string]cty.Value{}
+	labelled := map[int]map[string]cty.Value{}
 	for _, n := range b.nested {
-		v := s.object(n.body)
+		if !all && !n.varies {
+			continue
+		}
+		v := n.body.desc.Join(s.values(n.body, true))
 		switch {
 		case n.desc.Label != nil:
-			if labelled[n.desc.Name] == nil {
-				labelled[n.desc.Name] = map[string]cty.Value{}
+			if labelled[n.at] == nil {
+				labelled[n.at] = map[string]cty.Value{}
 			}
-			labelled[n.desc.Name][n.label] = v
+			labelled[n.at][n.label] = v
 		case n.desc.Variants != nil:
-			out[n.desc.Name] = variantObject(n, v)
+			out[n.at] = variantObject(n, v)
 		default:
-			out[n.desc.Name] = v
+			out[n.at] = v
 		}
 	}
-	for name, blocks := range labelled {
-		out[name] = cty.MapVal(blocks)
+	for at, blocks := range labelled {
+		out[at] = cty.MapVal(blocks)
 	}
-	return cty.ObjectVal(out)
+	return out
 }
 
 // variantObject is the object of all variants, of which one was written.
