@@ -81,10 +81,11 @@ type site struct {
 	dir   string
 	store *state.Dir
 	look  *observe.Client
+	later time.Duration // how far the clock is ahead
 }
 
 func newSite(t testing.TB, dir string) *site {
-	return &site{t, dir, state.OpenDir(filepath.Join(dir, "state")), observe.New(observe.Options{Resolvers: []string{}})}
+	return &site{t: t, dir: dir, store: state.OpenDir(filepath.Join(dir, "state")), look: observe.New(observe.Options{Resolvers: []string{}})}
 }
 
 func (s *site) write(text, server string) {
@@ -106,7 +107,7 @@ func (s *site) plan() *plan.Plan {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	p, err := plan.Make(c, base, s.look.Observe(ctx, c, base), time.Now())
+	p, err := plan.Make(c, base, s.look.Observe(ctx, c, base), time.Now().Add(s.later).UTC())
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -65,7 +65,8 @@ type Result struct {
 	Manual   []plan.SetChange   // what a person has to enter
 	Failed   map[schema.Addr]error
 	Written  []plan.SetChange
-	Behind   error // live relay nodes do not run Revision yet, and why; DNS is as planned
+	Pending  []plan.Change // what waits, and from which time on it is safe
+	Behind   error         // live relay nodes do not run Revision yet, and why; DNS is as planned
 
 	// What Settle adds.
 	Lagging   []Lag         // servers that do not show yet what was written
@@ -100,7 +101,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 	if err := o.fresh(ctx, p, base); err != nil {
 		return nil, err
 	}
-	r := &run{Options: o, plan: p, base: base, result: &Result{Revision: base, base: base, Failed: map[schema.Addr]error{}}}
+	r := &run{Options: o, plan: p, base: base, result: &Result{Revision: base, base: base, Pending: p.Waiting(), Failed: map[schema.Addr]error{}}}
 	if err := r.run(ctx); err != nil {
 		return r.result, err
 	}
@@ -127,20 +128,20 @@ func (r *run) run(ctx context.Context) error {
 			written = append(written, s)
 		}
 	}
-	if (r.plan.Empty() || len(written) == 0 && r.recorded()) && len(r.plan.Adopted)+len(r.plan.Disowned) == 0 && !r.unfinished() {
+	if (r.plan.Empty() || len(written) == 0 && r.recorded()) && len(r.plan.Adopted)+len(r.plan.Disowned) == 0 && !r.unfinished() && !r.bookkeeping() {
 		return nil
 	}
 	owned := r.owned(nil)
 	if len(written) == 0 {
-		return r.put(ctx, owned, nil, r.still())
+		return r.put(ctx, owned, nil)
 	}
 	r.checkpoint("before the intent")
-	if err := r.put(ctx, owned, intent(written), r.retained()); err != nil {
+	if err := r.put(ctx, owned, intent(written)); err != nil {
 		return err
 	}
 	r.checkpoint("after the intent")
 	if err := r.awaitNodes(ctx); err != nil {
-		return errors.Join(fmt.Errorf("DNS was not changed: %w", err), r.put(context.WithoutCancel(ctx), owned, nil, r.result.Revision.Retained))
+		return errors.Join(fmt.Errorf("DNS was not changed: %w", err), r.put(context.WithoutCancel(ctx), owned, nil))
 	}
 	done := r.write(ctx, written)
 	r.checkpoint("after the update")
@@ -151,7 +152,7 @@ func (r *run) run(ctx context.Context) error {
 			open = append(open, s) // it may have been written: the next plan looks
 		}
 	}
-	if err := r.put(context.WithoutCancel(ctx), r.owned(done), intent(open), r.still()); err != nil {
+	if err := r.put(context.WithoutCancel(ctx), r.owned(done), intent(open)); err != nil {
 		return err
 	}
 	return r.failure()
@@ -163,10 +164,10 @@ func (r *run) recorded() bool {
 	return r.base != nil && revision.ConfigHash(r.base.Target) == r.plan.Config
 }
 
-// unfinished reports whether the base holds something of an earlier apply that
-// can be settled now.
+// unfinished reports whether the base holds the intent of an earlier apply that can
+// be settled now.
 func (r *run) unfinished() bool {
-	return r.base != nil && (len(r.base.Intent) > len(r.plan.Unsettled) || len(r.base.Retained) > len(r.still()) || !slices.Equal(r.base.Proofs, r.plan.Proofs))
+	return r.base != nil && (len(r.base.Intent) > len(r.plan.Unsettled) || !slices.Equal(r.base.Proofs, r.plan.Proofs))
 }
 
 // failure is the error of a run in which a zone was not written.
@@ -199,11 +200,11 @@ func intent(sets []plan.SetChange) []revision.Step {
 
 // put makes a new revision current. Its intent is steps, and what is not settled
 // of the base's.
-func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.Step, retained []revision.Retained) error {
+func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.Step) error {
 	next := &revision.Revision{
 		Lineage: cmp.Or(r.plan.Seen.Lineage, rand.Text()), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
-		Target: r.plan.Target, Owned: owned, Intent: slices.Concat(r.plan.Unsettled, steps), Retained: retained, Stages: r.stages(),
-		Switched: r.plan.Switched, Pending: r.plan.Pending, Proofs: r.plan.Proofs,
+		Target: r.plan.Target, Owned: owned, Intent: slices.Concat(r.plan.Unsettled, steps), Stages: r.stages(),
+		Switched: r.plan.Switched, Retained: r.plan.Retained, Pending: r.plan.Pending, Proofs: r.plan.Proofs,
 	}
 	if cur := r.result.Revision; cur != nil {
 		next.Lineage, next.Serial, next.Parent = cur.Lineage, cur.Serial+1, cur.Hash

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mailrelay/mailrelay/apply/state"
 	"github.com/mailrelay/mailrelay/plan/observe/dnstest"
-	"github.com/mailrelay/mailrelay/schema"
 )
 
 func TestStaleRRset(t *testing.T) {
@@ -227,43 +226,5 @@ func TestNodesFirst(t *testing.T) {
 	}
 	if srv.Serial("contoso.com") == serial || asked < 2 {
 		t.Errorf("DNS was not changed, or nobody waited for the node (%d)", asked)
-	}
-}
-
-// TestRetained holds that a domain that leaves is accepted until DNS is changed.
-func TestRetained(t *testing.T) {
-	srv := startDNS(t)
-	s := newSite(t, t.TempDir())
-	s.write(second+"domain \"old\" {\n  name = \"old.example\"\n}\n", srv.Addr())
-	s.apply(s.plan())
-	s.write(strings.Replace(second, "10 relay", "20 relay", 1), srv.Addr())
-	o := s.options()
-	var during bool
-	o.Checkpoint = func(step string) {
-		if step != "before the update" {
-			return
-		}
-		cur, err := s.store.Current(context.Background())
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		c, err := cur.InForce()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		during = len(schema.All[*schema.Domain](c)) == 1
-	}
-	res, err := Run(context.Background(), s.plan(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	after, err := res.Revision.InForce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !during || len(schema.All[*schema.Domain](after)) != 0 {
-		t.Errorf("accepted while DNS is written: %v; afterwards: %d domains", during, len(schema.All[*schema.Domain](after)))
 	}
 }

@@ -237,7 +237,7 @@ func byHand(p *plan.Plan) map[schema.Addr]bool {
 func (r *Result) join(next *Result) {
 	r.Revision, r.base = next.Revision, next.base
 	r.Changed = r.Changed || next.Changed
-	r.Behind = next.Behind
+	r.Pending, r.Behind = next.Pending, next.Behind
 	r.Written = append(r.Written, next.Written...)
 }
 

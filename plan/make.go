@@ -31,9 +31,6 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 	if err != nil {
 		return nil, err
 	}
-	if err := p.blocks(c, base); err != nil {
-		return nil, err
-	}
 	rrsets := renamed.seen(seen.RRsets)
 	views := newViews(rrsets)
 	proofs, err := p.verify(c, base, views, rrsets)
@@ -41,6 +38,9 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 		return nil, err
 	}
 	if err := p.records(c, base, views, proofs); err != nil {
+		return nil, err
+	}
+	if err := p.blocks(c, base); err != nil { // after records: they say what must wait
 		return nil, err
 	}
 	if err := p.expectations(c, views); err != nil {
@@ -66,11 +66,13 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 }
 
 // blocks compares what the relay runs from: every counted block but records,
-// which live in DNS.
+// which live in DNS. What is in force counts, not what was asked for: the rest of
+// what an earlier plan began is found again.
 func (p *Plan) blocks(c *schema.Config, base *revision.Revision) error {
 	types := schema.Types()
+	inForce := base.InForceObjects()
 	before := map[schema.Addr]revision.Object{}
-	for _, o := range base.Target {
+	for _, o := range inForce {
 		before[o.Addr] = o
 	}
 	compared := func(typ string) *schema.Type {
@@ -80,28 +82,36 @@ func (p *Plan) blocks(c *schema.Config, base *revision.Revision) error {
 		}
 		return t
 	}
+	h, err := p.holding(c, base, inForce)
+	if err != nil {
+		return err
+	}
 	for _, b := range c.Blocks {
 		t := compared(b.Addr().Type)
 		if t == nil {
 			continue
 		}
-		old, had := before[b.Addr()]
 		ch := Change{Addr: b.Addr(), Action: Create, After: b.Value(), Decl: b.Decl()}
-		if had {
-			v, err := old.Cty(t)
-			if err != nil {
-				return fmt.Errorf("reading revision %d: %s: %w", base.Serial, old.Addr, err)
-			}
-			if v.RawEquals(b.Value()) {
-				continue
-			}
-			ch.Action, ch.Before = Update, v
+		old, had := before[b.Addr()]
+		if !had {
+			p.Changes = append(p.Changes, ch)
+			continue
 		}
+		if ch.Before, err = old.Cty(t); err != nil {
+			return fmt.Errorf("reading revision %d: %s: %w", base.Serial, old.Addr, err)
+		}
+		if ch.Before.RawEquals(b.Value()) {
+			continue
+		}
+		ch.Action = Update
 		p.Changes = append(p.Changes, ch)
+		if err := h.change(b); err != nil {
+			return err
+		}
 	}
-	for _, o := range base.Target {
+	for _, o := range inForce {
 		t := compared(o.Addr.Type)
-		if t == nil || c.Block(o.Addr) != nil {
+		if t == nil || c.Block(o.Addr) != nil || h.over(o.Addr) {
 			continue
 		}
 		v, err := o.Cty(t)
@@ -109,6 +119,9 @@ func (p *Plan) blocks(c *schema.Config, base *revision.Revision) error {
 			return fmt.Errorf("reading revision %d: %s: %w", base.Serial, o.Addr, err)
 		}
 		p.Changes = append(p.Changes, Change{Addr: o.Addr, Action: Delete, Before: v, Decl: o.Range()})
+		if err := h.change(nil); err != nil {
+			return err
+		}
 	}
-	return nil
+	return h.settle()
 }

@@ -208,4 +208,6 @@ type Plan struct {
 	Gone          []Node // nodes that ended without a word
 	Seen          Seen
 	Stateless     bool // made with -state=none: compared with live DNS alone
+
+	unsure []revision.Switched // RRsets that lead mail nobody knows where
 }

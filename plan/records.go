@@ -76,10 +76,8 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 			leaving[at] = true
 		}
 	}
+	var sets []rrset
 	for _, at := range sorted {
-		if !p.Scope.concerns(want[at], ours[at]) {
-			continue
-		}
 		v := views.at(at.zone, at.key)
 		alias := place{at.zone, rr.Key{Name: at.key.Name, Type: "CNAME"}}
 		if at.key.Type == "CNAME" && v.open == "" && v.set == nil && len(want[at]) > 0 {
@@ -88,7 +86,13 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 		if v.open == "" && v.cname != "" && len(want[at]) > 0 && !leaving[alias] {
 			v.open = fmt.Sprintf("the name is an alias for %s, beside which nothing may stand; remove the alias first", v.cname)
 		}
-		s := rrset{at: at, view: v, want: want[at], ours: ours[at], manual: manual(c, base, at.zone), back: p.Scope.Back != 0}
+		sets = append(sets, rrset{at: at, view: v, want: want[at], ours: ours[at], manual: manual(c, base, at.zone), back: p.Scope.Back != 0})
+	}
+	p.unsure = p.switches(c, base, sets, views)
+	for _, s := range sets {
+		if !p.Scope.concerns(s.want, s.ours) {
+			continue
+		}
 		s.decide(p)
 	}
 	return nil

@@ -29,15 +29,7 @@ func (s rrset) decide(p *Plan) {
 	after, owned := s.after()
 	s.drift(p, after)
 	if !same(s.view.set, after) {
-		ch := SetChange{Zone: s.at.zone, Key: s.at.key, Before: s.view.set, Wire: s.view.wire, After: after, Owned: owned, Manual: s.manual}
-		for _, w := range s.want {
-			ch.Addrs = append(ch.Addrs, w.block.Addr())
-		}
-		for _, o := range s.ours {
-			if !slices.Contains(ch.Addrs, o.Addr) {
-				ch.Addrs = append(ch.Addrs, o.Addr)
-			}
-		}
+		ch := SetChange{Addrs: s.addrs(), Zone: s.at.zone, Key: s.at.key, Before: s.view.set, Wire: s.view.wire, After: after, Owned: owned, Manual: s.manual}
 		p.Sets = append(p.Sets, ch)
 	}
 	s.takeOver(p, after)
@@ -248,4 +240,18 @@ func (s rrset) drift(p *Plan, after *rr.Set) {
 		p.Drift = append(p.Drift, d)
 		p.accept(o, found)
 	}
+}
+
+// addrs are the blocks that the RRset is made of, and those that leave it.
+func (s rrset) addrs() []schema.Addr {
+	var out []schema.Addr
+	for _, w := range s.want {
+		out = append(out, w.block.Addr())
+	}
+	for _, o := range s.ours {
+		if !slices.Contains(out, o.Addr) {
+			out = append(out, o.Addr)
+		}
+	}
+	return out
 }

@@ -131,6 +131,9 @@ func (w *world) seen(c *schema.Config) Seen {
 		for _, s := range w.base.Intent {
 			keys[s.Key()] = true
 		}
+		for _, s := range w.base.Switched {
+			keys[s.Key()] = true
+		}
 	}
 	var out Seen
 	for k := range keys {
@@ -193,7 +196,7 @@ func (w *world) apply(p *Plan) {
 			owned = append(owned, o)
 		}
 	}
-	next := &revision.Revision{Lineage: p.Seen.Lineage, Serial: 1, Target: p.Target, Owned: owned, Proofs: p.Proofs}
+	next := &revision.Revision{Lineage: p.Seen.Lineage, Serial: 1, Target: p.Target, Owned: owned, Proofs: p.Proofs, Switched: p.Switched, Retained: p.Retained, Pending: p.Pending}
 	if w.base != nil {
 		next.Lineage, next.Serial, next.Parent = w.base.Lineage, w.base.Serial+1, w.base.Hash
 	}

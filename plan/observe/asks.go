@@ -40,7 +40,8 @@ func (a Ask) zone() schema.Addr {
 
 // Asks lists what a plan has to know, sorted, nothing twice: each record, what may
 // stand in the way of an alias, each expectation of cfg, the proofs of ownership,
-// and what base says is ours, was about to be written, or waits. What left the configuration together with its zone is asked for in the
+// and what base says is ours, was about to be written, was switched and not seen
+// yet, or waits. What left the configuration together with its zone is asked for in the
 // zone as base had it. base may be nil.
 func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 	var out []Ask
@@ -105,6 +106,11 @@ func ours(base *revision.Revision) []own {
 	var out []own
 	for _, o := range base.Owned {
 		out = append(out, own{o.Zone, o.Set.Key()})
+	}
+	for _, s := range base.Switched {
+		if s.Since.IsZero() { // was it seen?
+			out = append(out, own{s.Zone, s.Key()})
+		}
 	}
 	for _, s := range slices.Concat(base.Intent, base.Pending) {
 		for _, set := range []*rr.Set{s.Before, s.After} {

@@ -66,7 +66,8 @@ func (r *Revision) InForceObjects() []Object {
 }
 
 // InForce gives the configuration that a relay runs. It does not depend on the
-// time: what is retained stays until another revision takes it away. Mail for a
+// time: what is retained stays until another revision takes it away. A domain that
+// is the default because it is the target's only one stays the default. Mail for a
 // new domain whose ownership is not proved is gated.
 func (r *Revision) InForce() (*schema.Config, error) {
 	c, err := Config(r.InForceObjects())
@@ -74,5 +75,16 @@ func (r *Revision) InForce() (*schema.Config, error) {
 		return nil, err
 	}
 	c.Gated = r.gated(c)
+	var sole *schema.Domain
+	n := 0
+	for _, o := range r.Target {
+		if o.Addr.Type == "domain" {
+			sole = schema.At[*schema.Domain](c, o.Addr)
+			n++
+		}
+	}
+	if n == 1 && sole != nil {
+		sole.Default = true
+	}
 	return c, nil
 }

@@ -105,12 +105,17 @@ func Objects(c *schema.Config) ([]Object, error) {
 }
 
 func object(b schema.Block, t *schema.Type) (Object, error) {
-	raw, err := ctyjson.Marshal(b.Value(), t.Body.Type())
+	return NewObject(b.Addr(), t, b.Value(), b.Decl())
+}
+
+// NewObject stores the canonical value v of a block of type t.
+func NewObject(a schema.Addr, t *schema.Type, v cty.Value, d hcl.Range) (Object, error) {
+	raw, err := ctyjson.Marshal(v, t.Body.Type())
 	if err != nil {
-		return Object{}, fmt.Errorf("%s: %w", b.Addr(), err)
+		return Object{}, fmt.Errorf("%s: %w", a, err)
 	}
-	o := Object{Addr: b.Addr(), Value: raw}
-	if d := b.Decl(); d.Filename != "" {
+	o := Object{Addr: a, Value: raw}
+	if d.Filename != "" {
 		o.Decl = fmt.Sprintf("%s:%d", d.Filename, d.Start.Line)
 	}
 	return o, nil

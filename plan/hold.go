@@ -1,0 +1,203 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// holding decides what of the relay stays in force while caches may still lead mail
+// to what stands now. It is nil where nothing has to wait.
+type holding struct {
+	p       *Plan
+	base    *revision.Revision
+	narrow  *narrowing
+	types   []*schema.Type
+	choices []choice
+}
+
+// choice is something that should stay in force.
+type choice struct {
+	kept   revision.Object
+	wait   wait
+	change int // in Plan.Changes
+}
+
+// holding begins. inForce are the objects that relays run from.
+func (p *Plan) holding(c *schema.Config, base *revision.Revision, inForce []revision.Object) (*holding, error) {
+	_, waits := p.waitFor(func(revision.Switched) bool { return true })
+	if !waits {
+		return nil, nil
+	}
+	force, err := revision.Config(inForce)
+	if err != nil {
+		return nil, fmt.Errorf("reading revision %d: %w", base.Serial, err)
+	}
+	return &holding{p: p, base: base, narrow: newNarrowing(c, force), types: schema.Types()}, nil
+}
+
+// change notes what must stay for the last change of the plan, which makes next of
+// the block that is in force at its address; next is nil if that goes.
+func (h *holding) change(next schema.Block) error {
+	if h == nil {
+		return nil
+	}
+	i := len(h.p.Changes) - 1
+	old := h.narrow.force.Block(h.p.Changes[i].Addr)
+	stays := h.narrow.of(old, next)
+	if len(stays) == 0 {
+		return nil
+	}
+	w, waits := h.p.waitFor(h.concerns(old))
+	if !waits {
+		return nil
+	}
+	for _, k := range stays {
+		o, err := revision.NewObject(k.addr, schema.TypeNamed(h.types, k.addr.Type), k.value, old.Decl())
+		if err != nil {
+			return err
+		}
+		h.choices = append(h.choices, choice{o, w, i})
+	}
+	return nil
+}
+
+// over reports whether nothing is left to keep of what stayed beside a block.
+func (h *holding) over(a schema.Addr) bool {
+	return h != nil && a.Part != "" && len(h.narrow.of(h.narrow.force.Block(a), nil)) == 0
+}
+
+// concerns says which switches have to do with a block: those of a domain's own
+// mail for the domain and its recipients, every one for what lets mail in and out.
+func (h *holding) concerns(b schema.Block) func(revision.Switched) bool {
+	d, _ := b.(*schema.Domain)
+	if r, ok := b.(*schema.Recipients); ok {
+		d = schema.At[*schema.Domain](h.narrow.force, r.Domain)
+	}
+	if d == nil {
+		return everything
+	}
+	return leadsTo(d.Name)
+}
+
+// settle keeps what can be kept. What would contradict the configuration is given
+// up, what is newest first, and a finding (MR402) says so.
+func (h *holding) settle() error {
+	if h == nil || len(h.choices) == 0 {
+		return nil
+	}
+	recorded := map[schema.Addr]bool{}
+	for _, k := range h.base.Retained {
+		recorded[k.Object.Addr] = true
+	}
+	order := slices.Clone(h.choices)
+	slices.SortStableFunc(order, func(a, b choice) int { // what others refer to first
+		age := func(c choice) int {
+			if recorded[c.kept.Addr] {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(age(a), age(b)), cmp.Compare(rank(a.kept.Addr), rank(b.kept.Addr)), a.kept.Addr.Compare(b.kept.Addr))
+	})
+	known := map[string]bool{}
+	problems, err := h.problems(nil, known)
+	if err != nil {
+		return err
+	}
+	for _, text := range problems {
+		known[text] = true
+	}
+	fit, err := h.fit(nil, order, known)
+	if err != nil {
+		return err
+	}
+	target := map[schema.Addr]revision.Object{}
+	for _, o := range h.base.Target {
+		target[o.Addr] = o
+	}
+	for _, k := range fit {
+		h.p.Retained = append(h.p.Retained, revision.Retained{Object: k.kept, Until: k.wait.until})
+		ch := &h.p.Changes[k.change]
+		ch.hold(k.wait)
+		ch.Pending, err = h.asked(target, *ch)
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(h.p.Retained, func(a, b revision.Retained) int { return a.Object.Addr.Compare(b.Object.Addr) })
+	return nil
+}
+
+// rank orders types so that what is referred to comes first.
+func rank(a schema.Addr) int {
+	return slices.Index([]string{"relay", "allowlist", "domain", "send_connector", "receive_connector", "recipients"}, a.Type)
+}
+
+// asked reports whether the revision has a change in its target already.
+func (h *holding) asked(target map[schema.Addr]revision.Object, ch Change) (bool, error) {
+	o, ok := target[ch.Addr]
+	if ch.Action == Delete || !ok {
+		return !ok, nil
+	}
+	v, err := o.Cty(schema.TypeNamed(h.types, ch.Addr.Type))
+	return err == nil && v.RawEquals(ch.After), err
+}
+
+// fit gives those of more that can stand with the configuration and with have.
+func (h *holding) fit(have, more []choice, known map[string]bool) ([]choice, error) {
+	all := slices.Concat(have, more)
+	problems, err := h.problems(all, known)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(problems) == 0:
+		return all, nil
+	case len(more) == 1:
+		h.giveUp(more[0], problems[0])
+		return have, nil
+	}
+	half := len(more) / 2
+	if have, err = h.fit(have, more[:half], known); err != nil {
+		return nil, err
+	}
+	return h.fit(have, more[half:], known)
+}
+
+// problems are what makes the configuration with the choices invalid, but for what
+// is known.
+func (h *holding) problems(choices []choice, known map[string]bool) ([]string, error) {
+	r := revision.Revision{Target: h.p.Target}
+	for _, k := range choices {
+		r.Retained = append(r.Retained, revision.Retained{Object: k.kept})
+	}
+	c, err := r.InForce()
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, problem := range schema.Validate(c) {
+		if text := problem.String(); !known[text] {
+			out = append(out, text)
+		}
+	}
+	return out, nil
+}
+
+// giveUp says that something cannot stay. MR402: what stands now would have to stay
+// in force until caches have forgotten where mail went before, and cannot.
+func (h *holding) giveUp(k choice, problem string) {
+	ch := h.p.Changes[k.change]
+	f := Finding{Code: "MR402", Severity: "warning", Addr: ch.Addr, Summary: fmt.Sprintf("%s cannot stay as it is until it is safe", ch.Addr),
+		Detail: fmt.Sprintf("%s, and mail that follows it may be refused. It does not go with the new configuration: %s. Apply the change of the record first, and this one when its time has come.", sentence(k.wait.why), problem)}
+	if b := h.narrow.c.Block(ch.Addr); b != nil {
+		f.Decl, f.Allowed = position(b), b.Allowed()["MR402"]
+	}
+	h.p.Findings = append(h.p.Findings, f)
+}
+
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
