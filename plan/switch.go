@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
@@ -96,7 +97,7 @@ func (p *Plan) switches(c *schema.Config, base *revision.Revision, sets []rrset,
 		}
 		for _, o := range s.ours { // others wrote what is wanted now
 			if was := route(&o.Set); o.Exclusive && len(was) > 0 && slices.Equal(now, next) && !slices.Equal(was, now) {
-				at.Was, at.TTL, at.Since, at.Lowered = was, o.Set.TTL, p.Made, false
+				at.Was, at.TTL, at.Since, at.Lowered = was, o.Set.TTL, p.moment(), false
 				found[s.at] = append(found[s.at], at)
 			}
 		}
@@ -134,12 +135,12 @@ func (p *Plan) happened(c *schema.Config, base *revision.Revision, s revision.Sw
 	v := views.at(s.Zone, s.Key())
 	switch {
 	case Zone(c, base, s.Zone) == nil: // nobody will ever be asked again
-		s.Since = p.Made
+		s.Since = p.moment()
 	case v.open != "":
 	case !slices.Equal(route(v.set), s.Was):
-		s.Since, s.Lowered = p.Made, false
+		s.Since, s.Lowered = p.moment(), false
 	case s.Lowered && v.set.TTL < s.TTL:
-		s.Since = p.Made
+		s.Since = p.moment()
 	case !planned:
 		s.Was = nil
 	}
@@ -162,3 +163,6 @@ func note(known []revision.Switched, f revision.Switched) []revision.Switched {
 	}
 	return append(known, f)
 }
+
+// moment is when the plan was made, in whole seconds, which is how times are shown.
+func (p *Plan) moment() time.Time { return p.Made.Add(time.Second - 1).Truncate(time.Second) }

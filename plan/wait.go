@@ -30,7 +30,7 @@ func (p *Plan) waitFor(concerns func(revision.Switched) bool) (wait, bool) {
 		}
 		until, which := s.Until(), &known
 		if s.Since.IsZero() {
-			until, which = p.Made.Add(time.Duration(s.TTL)*time.Second), &unseen
+			until, which = p.moment().Add(time.Duration(s.TTL)*time.Second), &unseen
 			w.needs = append(w.needs, s.Addrs...)
 		}
 		if *which == nil || until.After((*which).Until()) {

@@ -35,6 +35,7 @@ type Model struct {
 	ResourceChanges []ResourceChange `json:"resource_changes"`
 	ResourceDrift   []ResourceChange `json:"resource_drift"`
 	Inconclusive    []Open           `json:"inconclusive"`
+	Pending         []Pending        `json:"pending"`
 	Checks          []Check          `json:"checks"`
 	Verifications   []Verification   `json:"verifications"`
 	Findings        []plan.Finding   `json:"findings"`
@@ -60,6 +61,10 @@ type ResourceChange struct {
 	Foreign         int    `json:"foreign_values,omitempty"` // of others in the same RRset, untouched
 	Note            string `json:"note,omitempty"`
 	Decl            string `json:"declared,omitempty"` // file:line
+	// Held: the change, or what it takes away, waits; Note says why.
+	Held      bool      `json:"held,omitempty"`
+	NotBefore time.Time `json:"not_before,omitzero"` // the earliest time; absent: not known
+	Needs     []string  `json:"needs,omitempty"`     // records that must be seen at all their servers first
 }
 
 // Change says what is before and after. What is adopted has the actions
@@ -116,7 +121,7 @@ func NewModel(p *plan.Plan) (*Model, error) {
 	m := &Model{
 		FormatVersion: FormatVersion, Timestamp: p.Made, Base: p.Base, BaseSerial: p.Serial, Config: p.Config,
 		Stateless: p.Stateless, Scope: p.Scope, Errored: p.Refused(), Converged: p.Converged(),
-		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Checks: []Check{}, Verifications: []Verification{},
+		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Pending: []Pending{}, Checks: []Check{}, Verifications: []Verification{},
 		Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...), NodesGone: append([]plan.Node{}, p.Gone...),
 		Target: p.Target, Moved: p.Moved, Evidence: p.Seen,
 	}
@@ -131,11 +136,15 @@ func NewModel(p *plan.Plan) (*Model, error) {
 			m.Inconclusive = append(m.Inconclusive, Open{c.Addr.String(), c.Why})
 			continue
 		}
+		if c.Pending {
+			m.Pending = append(m.Pending, pending(c))
+			continue
+		}
 		rc, err := resource(c)
 		if err != nil {
 			return nil, err
 		}
-		if hand[c.Addr] {
+		if hand[c.Addr] && !c.Held {
 			rc.Note = "a person writes this zone: apply writes nothing, and takes the change over once it is seen there"
 		}
 		m.ResourceChanges = append(m.ResourceChanges, rc)
@@ -191,6 +200,7 @@ func resource(c plan.Change) (ResourceChange, error) {
 	rc := ResourceChange{
 		Address: c.Addr.String(), PreviousAddress: c.PrevAddr.String(), Type: c.Addr.Type, Name: c.Addr.Name, Index: c.Addr.Key,
 		Change: Change{Actions: actions(c.Action), Before: before, After: after}, Foreign: c.Foreign, Note: c.Why, Decl: decl(c.Decl),
+		Held: c.Held, NotBefore: c.NotBefore, Needs: addresses(c.Needs),
 	}
 	if c.Action == plan.Import {
 		o := c.After.AsValueMap()

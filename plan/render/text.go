@@ -54,6 +54,7 @@ func Text(w io.Writer, m *Model, s Style) error {
 		}
 	}
 	m.byHand(&b, s)
+	m.waits(&b, s)
 	m.open(&b, s)
 	m.unverified(&b, s)
 	m.nodes(&b, s)
@@ -147,7 +148,9 @@ func (rc ResourceChange) text(b *bytes.Buffer, s Style, known defaults) {
 		}
 		fmt.Fprintf(b, "  # (%s of others in the same RRset %s)\n", count(rc.Foreign, "value"), stay)
 	}
-	if rc.Note != "" {
+	if rc.Held {
+		fmt.Fprintf(b, "  # (%s)\n", rc.held())
+	} else if rc.Note != "" {
 		fmt.Fprintf(b, "  # (%s)\n", rc.Note)
 	}
 	rc.body(b, s, known)
