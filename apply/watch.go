@@ -50,30 +50,9 @@ func writtenTo(zone *schema.Zone, sets []plan.SetChange) []Awaited {
 	out := make([]Awaited, 0, len(sets))
 	for _, s := range sets {
 		ask := observe.Ask{Zone: zone, Key: s.Key, Itself: s.After == nil} // what is gone may give way to a wildcard
-		out = append(out, Awaited{ask, func(o plan.Observation) bool { return s.After == nil && o.Wildcard || stepMade(s, o.Set) }})
+		out = append(out, Awaited{ask, func(o plan.Observation) bool { return s.After == nil && o.Wildcard || dns.Made(s, o.Set) }})
 	}
 	return out
-}
-
-// stepMade reports whether what s added stands in set, and what it took away does
-// not.
-func stepMade(s plan.SetChange, set *rr.Set) bool {
-	if s.Before != nil {
-		for _, d := range s.Before.Data {
-			if set != nil && set.Has(d) && (s.After == nil || !s.After.Has(d)) {
-				return false
-			}
-		}
-	}
-	if s.After == nil {
-		return true
-	}
-	if set == nil || set.TTL != s.After.TTL {
-		return false
-	}
-	return !slices.ContainsFunc(s.After.Data, func(d rr.Data) bool {
-		return !set.Has(d) && (s.Before == nil || !s.Before.Has(d))
-	})
 }
 
 // watch asks until every server shows what is awaited, and gives those that do

@@ -186,6 +186,31 @@ func TestFailedAndChanged(t *testing.T) {
 	}
 }
 
+// TestChangedAndBack has somebody else change an RRset, and change it back before it
+// can be looked at: the update is sent again. Where that goes on for ever, it is said.
+func TestChangedAndBack(t *testing.T) {
+	for _, tt := range []struct {
+		times, slept int
+		say          string
+	}{
+		{1, 1, ""},
+		{99, 3, "(NXRRSET), though every one looks the same from here"},
+	} {
+		var got atomic.Int32
+		w, _ := faulty(t, func(r dnstest.Request) dnstest.Fault {
+			if r.Update && int(got.Add(1)) <= tt.times {
+				return dnstest.Fault{Code: dns.RcodeNXRrset}
+			}
+			return dnstest.Fault{}
+		})
+		slept := w.impatient()
+		err := w.write(w.change("@", "MX", 300, "10 mail"))
+		if tt.say == "" && err != nil || tt.say != "" && (err == nil || !strings.Contains(err.Error(), tt.say)) || *slept != tt.slept {
+			t.Errorf("%d times: error %v, want %q; it waited %d times", tt.times, err, tt.say, *slept)
+		}
+	}
+}
+
 // TestRefusedConnection has a server whose queue of connections is full.
 func TestRefusedConnection(t *testing.T) {
 	w, _ := faulty(t, nil)

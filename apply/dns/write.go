@@ -25,8 +25,20 @@ func (j *job) write(ctx context.Context, m message) error {
 				continue
 			}
 		}
-		return j.outcome(ctx, m, answer, addr, err, try)
+		err = j.outcome(ctx, m, answer, addr, err, try)
+		var same *sameError // somebody may have changed it and changed it back
+		if errors.As(err, &same) && try+1 < tries && j.Sleep(ctx, pause(try)) == nil {
+			continue
+		}
+		return err
 	}
+}
+
+// sameError is an RRset that a server says is not as planned, though it looks so.
+type sameError struct{ server, zone, code string }
+
+func (e *sameError) Error() string {
+	return fmt.Sprintf("nothing was written: %s says that an RRset of %s is not as planned (%s), though every one looks the same from here: another view of the zone may be meant; look at its log, and plan again", e.server, e.zone, e.code)
 }
 
 // free finds out what an update did that a server says it could not take. done is
@@ -41,7 +53,7 @@ func (j *job) free(ctx context.Context, addr string, answer *dns.Msg, changes []
 	}
 	done, free = true, true
 	for i, c := range changes {
-		done = done && equal(seen[i].Set, c.After)
+		done = done && Made(c, seen[i].Set)
 		free = free && equal(seen[i].Set, c.Before)
 	}
 	return done, free
@@ -108,12 +120,12 @@ func (j *job) readBack(ctx context.Context, addr string, changes []plan.SetChang
 	return seen, nil
 }
 
-// confirm compares what stands there with what was to be written: NOERROR is no
-// proof, since servers ignore some updates in silence.
+// confirm looks for what was to be written: NOERROR is no proof, since servers
+// ignore some updates in silence. Others may have written there since.
 func (j *job) confirm(changes []plan.SetChange, seen []plan.Observation) error {
 	var wrong []string
 	for i, c := range changes {
-		if equal(seen[i].Set, c.After) {
+		if Made(c, seen[i].Set) {
 			continue
 		}
 		found := Describe(seen[i].Set)
@@ -134,7 +146,7 @@ func (j *job) afterLoss(lost error, changes []plan.SetChange, seen []plan.Observ
 	var moved *StaleError
 	for i, c := range changes {
 		isAfter, isBefore := equal(seen[i].Set, c.After), equal(seen[i].Set, c.Before)
-		done, before = done && isAfter, before && isBefore
+		done, before = done && Made(c, seen[i].Set), before && isBefore
 		some = some || isAfter && !isBefore
 		if !isAfter && !isBefore && moved == nil {
 			moved = &StaleError{c.Key, c.Before, seen[i].Set}
@@ -173,7 +185,7 @@ func (j *job) evidence(ctx context.Context, addr string, m message, answer *dns.
 			return j.write(ctx, again[0])
 		}
 	}
-	return fmt.Errorf("nothing was written: %s says that an RRset of %s is not as planned (%s), though every one looks the same from here: another view of the zone may be meant; look at its log, and plan again", j.server, j.zone.Name, dns.RcodeToString[answer.Rcode])
+	return &sameError{j.server, j.zone.Name, dns.RcodeToString[answer.Rcode]}
 }
 
 // withoutWildcards gives changes in which an RRset that only a wildcard makes
