@@ -189,3 +189,65 @@ func TestGoneUnderAWildcard(t *testing.T) {
 		t.Errorf("got %+v, %v; slept %d times", res, err, w.slept)
 	}
 }
+
+// TestThreeZones loses one zone of three: the others are written and recorded, the
+// next plan has the third alone, and nobody waits for anything.
+func TestThreeZones(t *testing.T) {
+	zones := map[string]string{}
+	var config strings.Builder
+	for i, name := range []string{"one", "two", "three"} {
+		zones[name+".example"] = "@ A 192.0.2.1\n"
+		key := "key."
+		if name == "two" {
+			key = "unknown."
+		}
+		fmt.Fprintf(&config, `
+zone %[1]q {
+  name    = "%[1]s.example"
+  servers = ["%%s"]
+  update "rfc2136" {
+    server = "%%s"
+    tsig {
+      name   = %[2]q
+      secret = secret_env("KEY")
+    }
+  }
+}
+record %[1]q {
+  zone   = zone.%[1]s
+  name   = "new"
+  type   = "A"
+  values = ["192.0.2.%[3]d"]
+}
+`, name, key, i+1)
+	}
+	srv, err := dnstest.New(dnstest.Options{Zones: zones, TSIG: map[string]string{"key.": tsigSecret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { srv.Close() })
+	s := newSite(t, t.TempDir())
+	s.write(config.String(), srv.Addr())
+	w := s.stay(2 * time.Minute)
+	res, err := Settle(t.Context(), s.plan(), w.Options)
+	if err == nil || !strings.Contains(err.Error(), "zone.two: nothing was written") || strings.Contains(err.Error(), "zone.one") || strings.Contains(err.Error(), "zone.three") {
+		t.Errorf("error %v", err)
+	}
+	var ours []string
+	for _, o := range res.Revision.Owned {
+		ours = append(ours, o.Addr.String())
+	}
+	if diff := cmp.Diff([]string{"record.one", "record.three"}, ours); diff != "" || len(res.Written) != 2 || w.slept > 0 {
+		t.Errorf("ours: %s; written %d; slept %d times", diff, len(res.Written), w.slept)
+	}
+	if diff := cmp.Diff([]string{"+ record.two"}, actions(s.plan())); diff != "" {
+		t.Errorf("the next plan: %s", diff)
+	}
+	s.write(strings.Replace(config.String(), "unknown.", "key.", 1), srv.Addr())
+	if res, err := Settle(t.Context(), s.plan(), w.Options); err != nil || len(res.Lagging) > 0 || res.Stopped != nil {
+		t.Errorf("once the key is right: %+v, %v", res, err)
+	}
+	if p := s.plan(); !p.Converged() {
+		t.Errorf("afterwards: %v", actions(p))
+	}
+}
