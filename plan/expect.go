@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/rr"
@@ -25,10 +26,9 @@ func origin(c *schema.Config, zone schema.Addr) string {
 }
 
 func (p *Plan) expectations(c *schema.Config, views views) error {
+	f := follow(c, views)
+	after := sync.OnceValue(func() *written { return p.written(c, views) })
 	for _, e := range c.Expects() {
-		if !p.Scope.takes(e.Addr()) {
-			continue
-		}
 		zone, key := Place(c, e)
 		data, err := parseAll(e.Type, origin(c, e.Zone)+".", append(slices.Clone(e.Values), e.Or...))
 		if err != nil {
@@ -39,12 +39,13 @@ func (p *Plan) expectations(c *schema.Config, views views) error {
 		if e.TTL != nil {
 			want.TTL = *e.TTL
 		}
-		v := views.answer(zone, key)
-		x := Expectation{Addr: e.Addr(), Status: Met, Want: want, Absent: e.Absent, Contains: e.Contains, Got: v.set, Decl: e.Decl()}
-		if v.open != "" {
-			x.Status, x.Got, x.Why = Open, nil, v.open
-		} else if x.Why = unmet(e, want, data[n:], v); x.Why != "" {
+		there := f.from(place{zone, key})
+		x := Expectation{Addr: e.Addr(), Status: Met, Want: want, Absent: e.Absent, Contains: e.Contains, Got: there.set, Through: there.through, Decl: e.Decl()}
+		if x.Why = unmet(e, want, data[n:], there); there.open != "" {
+			x.Status, x.Got, x.Why, x.Answers = Open, nil, there.open, there.answers
+		} else if x.Why != "" {
 			x.Status = Unmet
+			x.MetBy = after().meets(e, want, data[n:], place{zone, key})
 		}
 		p.Expectations = append(p.Expectations, x)
 	}
@@ -53,29 +54,44 @@ func (p *Plan) expectations(c *schema.Config, views views) error {
 
 // unmet says why what was seen does not meet the expectation; empty if it does.
 // or is data of which one record is as good as all of want.
-func unmet(e *schema.Expect, want rr.Set, or []rr.Data, v view) string {
+func unmet(e *schema.Expect, want rr.Set, or []rr.Data, there end) string {
+	v := there.view
 	switch {
+	case there.endless != "":
+		return there.endless
 	case e.Contains != "":
 		return lacksTerm(e.Contains, v)
 	case e.Absent && v.set != nil:
-		return fmt.Sprintf("nothing should be there, and there is %s", describe(v.set, v.cname))
+		return fmt.Sprintf("nothing should be there, and there is %s", describe(v.set, "")) + led(there)
 	case e.Absent:
 		return ""
+	case v.set == nil && len(there.through) > 0:
+		return fmt.Sprintf("there is no such record%s, and there should be %s", led(there), expected(e, want))
 	case v.set == nil:
-		if v.cname == "" {
-			return fmt.Sprintf("there is no such record, and there should be %s", expected(e, want))
-		}
-		return fmt.Sprintf("it is %s, and should be %s", describe(nil, v.cname), expected(e, want))
+		return fmt.Sprintf("there is no such record, and there should be %s", expected(e, want))
 	}
 	got := *v.set
+	got.Name = want.Name // another one, where aliases led to
 	if e.Type == "MX" {
 		got.Data = without(v.set, proofs(v.set, want.Data))
 	}
 	alternative := len(got.Data) == 1 && slices.Contains(or, got.Data[0])
 	if !got.Same(want) && !alternative || e.TTL != nil && got.TTL != *e.TTL {
-		return fmt.Sprintf("it is %s, and should be %s", describe(v.set, ""), expected(e, want))
+		return fmt.Sprintf("it is %s%s, and should be %s", describe(v.set, ""), led(there), expected(e, want))
 	}
 	return ""
+}
+
+// led says where aliases led to, empty if there are none.
+func led(there end) string {
+	if len(there.through) == 0 {
+		return ""
+	}
+	words := make([]string, len(there.through))
+	for i, d := range there.through {
+		words[i] = string(d)
+	}
+	return " (where its alias leads, " + strings.Join(words, " -> ") + ")"
 }
 
 // lacksTerm says why the one SPF record does not hold a term (RFC 7208, 4.5: more

@@ -47,6 +47,7 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 		return nil, err
 	}
 	p.proven(c)
+	p.outside(c, views, renamed.seen(seen.RRsets))
 	p.stages(c, base)
 	p.moved(c, done)
 	for _, n := range seen.Nodes {

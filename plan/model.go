@@ -122,6 +122,7 @@ type Change struct {
 	// Pending: an earlier apply has recorded the change, and it still waits. It is
 	// not counted.
 	Pending bool
+	Answers []Observation // what each server said, where several leave it open
 }
 
 // Key is the RRset that the change of a record is about; zero for other blocks.
@@ -164,8 +165,11 @@ type Expectation struct {
 	Absent bool
 	// Contains is, instead of Want, a term that the one SPF record must hold.
 	Contains string
-	Got      *rr.Set // nil: absent, or not known
-	Why      string  // a sentence, unless met
+	Got      *rr.Set       // nil: absent, or not known
+	Why      string        // a sentence, unless met
+	Answers  []Observation // what each server said, where several leave it open
+	Through  []rr.Data     // the aliases that were followed to Got
+	MetBy    []schema.Addr // the records that this plan writes, after which it is met
 	Decl     hcl.Range
 }
 

@@ -47,11 +47,11 @@ func (s rrset) decide(p *Plan) {
 func (s rrset) unknown(p *Plan) {
 	for _, w := range s.want {
 		set := rr.NewSet(s.at.key.Name, s.at.key.Type, s.ttl(), w.data...)
-		p.Changes = append(p.Changes, Change{Addr: w.block.Addr(), Action: Inconclusive, After: value(s.at.zone, &set), Why: s.view.open, Decl: w.block.Decl()})
+		p.Changes = append(p.Changes, Change{Addr: w.block.Addr(), Action: Inconclusive, After: value(s.at.zone, &set), Why: s.view.open, Answers: s.view.answers, Decl: w.block.Decl()})
 	}
 	for _, o := range s.ours {
 		if !s.wants(o.Addr) {
-			p.Changes = append(p.Changes, Change{Addr: o.Addr, Action: Inconclusive, Before: value(s.at.zone, &o.Set), Why: s.view.open})
+			p.Changes = append(p.Changes, Change{Addr: o.Addr, Action: Inconclusive, Before: value(s.at.zone, &o.Set), Why: s.view.open, Answers: s.view.answers})
 		}
 	}
 }

@@ -22,6 +22,9 @@ type view struct {
 	cname rr.Data // the name is an alias, if not empty
 	wild  bool    // a wildcard says so: nothing stands at the name itself
 	open  string  // why nothing certain is known; the rest means nothing then
+	// answers are what each server said, where several leave the matter open.
+	answers []Observation
+	through []rr.Data // the aliases that a resolver followed to get there
 }
 
 type views map[place]view
@@ -71,31 +74,73 @@ func merge(obs []Observation) view {
 	}
 	if failed != nil {
 		slices.Sort(failed)
-		return view{open: strings.Join(slices.Compact(failed), "; ")}
+		return view{open: strings.Join(slices.Compact(failed), "; "), answers: several(obs)}
 	}
 	first := obs[0]
 	for _, o := range obs[1:] {
-		if !agree(first, o) {
-			return view{open: disagreement(obs)}
+		if !first.Agrees(o) {
+			return view{open: disagreement(obs), answers: several(obs)}
 		}
 	}
-	return view{set: first.Set, wire: first.Wire, cname: first.CNAME, wild: first.Wildcard}
+	return view{set: first.Set, wire: first.Wire, cname: first.CNAME, wild: first.Wildcard, through: first.Through}
 }
 
-func agree(a, b Observation) bool {
-	if a.CNAME != b.CNAME || (a.Set == nil) != (b.Set == nil) {
-		return false
+// several gives what the servers said one by one, if there is more than one.
+func several(obs []Observation) []Observation {
+	if len(obs) < 2 {
+		return nil
 	}
-	return a.Set == nil || a.Set.Same(*b.Set) && a.Set.TTL == b.Set.TTL
+	return slices.SortedStableFunc(slices.Values(obs), func(a, b Observation) int { return strings.Compare(a.Source, b.Source) })
 }
 
+// Agrees reports whether o and p say the same of an RRset, TTL included.
+func (o Observation) Agrees(p Observation) bool {
+	return o.CNAME == p.CNAME && same(o.Set, p.Set)
+}
+
+// disagreement says what is known of why servers disagree; what each one says is
+// with the answers.
 func disagreement(obs []Observation) string {
-	var says []string
+	const all = "the name servers disagree"
+	newest := obs[0]
 	for _, o := range obs {
-		says = append(says, fmt.Sprintf("%s says %s", o.Source, describe(o.Set, o.CNAME)))
+		switch {
+		case o.Serial == 0:
+			return all + ": correct the one that is wrong, and plan again"
+		case int32(o.Serial-newest.Serial) > 0: // RFC 1982, 3.2
+			newest = o
+		}
 	}
-	slices.Sort(says)
-	return "the name servers disagree: " + strings.Join(says, "; ")
+	var behind []string
+	for _, o := range obs {
+		if o.Serial != newest.Serial {
+			behind = append(behind, o.Source)
+		}
+	}
+	if behind == nil {
+		return fmt.Sprintf("%s, and all have the serial %d, so no zone transfer will make them agree: they are fed in different ways, or one was edited without raising the serial; correct the one that is wrong, and plan again", all, newest.Serial)
+	}
+	slices.Sort(behind)
+	lag := "lags"
+	if len(behind) > 1 {
+		lag = "lag"
+	}
+	return fmt.Sprintf("%s: %s %s behind the newest serial, %d, as a secondary does until its next zone transfer; plan again after that, and if it stays so, look why transfers to it fail", all, strings.Join(behind, " and "), lag, newest.Serial)
+}
+
+// Words says in words what a server answered.
+func (o Observation) Words() string {
+	what := "says " + describe(o.Set, o.CNAME)
+	switch {
+	case o.Err != "":
+		return fmt.Sprintf("%s cannot be relied on: %s", o.Source, o.Err)
+	case o.Code == NoName && o.CNAME == "":
+		what = "says that there is no such name"
+	}
+	if o.Serial != 0 {
+		what += fmt.Sprintf(", serial %d", o.Serial)
+	}
+	return o.Source + " " + what
 }
 
 // describe says in words what stands in an RRset.

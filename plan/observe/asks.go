@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mailrelay/mailrelay/plan"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
@@ -38,11 +37,11 @@ func (a Ask) zone() schema.Addr {
 	return a.Zone.Addr()
 }
 
-// Asks lists what a plan has to know, sorted, nothing twice: each record, what may
-// stand in the way of an alias, each expectation of cfg, the proofs of ownership,
-// and what base says is ours, was about to be written, was switched and not seen
-// yet, or waits. What left the configuration together with its zone is asked for in the
-// zone as base had it. base may be nil.
+// Asks lists what a plan has to know first, sorted, nothing twice: each record and
+// each expectation of cfg, the proofs of ownership, and what base says is ours, was
+// about to be written, was switched and not seen yet, or waits. What left the
+// configuration together with its zone is asked for in the zone as base had it. base
+// may be nil.
 func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 	var out []Ask
 	known := ours(base)
@@ -59,11 +58,6 @@ func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 	for _, r := range cfg.Records() {
 		if z := schema.At[*schema.Zone](cfg, r.Zone); z != nil {
 			in(z, r.Name, r.Type)
-			if r.Type == "CNAME" { // nothing may stand beside it
-				for _, typ := range plan.BesideAlias() {
-					in(z, r.Name, typ)
-				}
-			}
 		}
 	}
 	for _, e := range cfg.Expects() {

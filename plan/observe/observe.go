@@ -12,19 +12,8 @@ import (
 
 	"github.com/mailrelay/mailrelay/plan"
 	"github.com/mailrelay/mailrelay/schema"
-	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
 )
-
-// Observe looks at all that a plan for cfg over base has to know: at every
-// authoritative server what is in a zone, at the resolvers what is in none. base
-// may be nil. It does not fail: what could not be asked is an observation that
-// says so.
-func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision.Revision) plan.Seen {
-	var out plan.Seen
-	out.RRsets, out.Remarks = c.look(ctx, Asks(cfg, base))
-	return out
-}
 
 // RRsets asks every authoritative server of each zone for each RRset, over IPv4 and
 // IPv6 where it has both, and the resolvers for those outside. There is one

@@ -85,6 +85,27 @@ type Importing struct {
 type Open struct {
 	Address string `json:"address"`
 	Reason  string `json:"reason"`
+	// Answers are what each server said, if several leave it open.
+	Answers []Answer `json:"answers,omitempty"`
+}
+
+// Answer is what one server said of an RRset.
+type Answer struct {
+	Server string  `json:"server"`
+	Text   string  `json:"text"` // all of the below in words
+	Set    *rr.Set `json:"set"`  // null: there is none, or Error says why it is not known
+	Alias  rr.Data `json:"alias,omitempty"`
+	Code   string  `json:"code,omitempty"`
+	Serial uint32  `json:"serial,omitempty"` // of the zone, on this server
+	Error  string  `json:"error,omitempty"`
+}
+
+func answers(obs []plan.Observation) []Answer {
+	var out []Answer
+	for _, o := range obs {
+		out = append(out, Answer{Server: o.Source, Text: o.Words(), Set: o.Set, Alias: o.CNAME, Code: o.Code, Serial: o.Serial, Error: o.Err})
+	}
+	return out
 }
 
 // Check is an expectation in Terraform's shape: status is pass, fail or unknown.
@@ -96,6 +117,11 @@ type Check struct {
 	// Contains is a term that the one SPF record must hold.
 	Contains string  `json:"contains,omitempty"`
 	Got      *rr.Set `json:"got"`
+	// Through are the aliases that led to Got.
+	Through []rr.Data `json:"through,omitempty"`
+	// MetBy are the records that this plan writes, after which it is met.
+	MetBy   []string `json:"met_by,omitempty"`
+	Answers []Answer `json:"answers,omitempty"`
 }
 
 // CheckAddress names what is checked.
@@ -133,7 +159,7 @@ func NewModel(p *plan.Plan) (*Model, error) {
 	}
 	for _, c := range p.Changes {
 		if c.Action == plan.Inconclusive {
-			m.Inconclusive = append(m.Inconclusive, Open{c.Addr.String(), c.Why})
+			m.Inconclusive = append(m.Inconclusive, Open{c.Addr.String(), c.Why, answers(c.Answers)})
 			continue
 		}
 		if c.Pending {
@@ -180,7 +206,10 @@ func check(e plan.Expectation) Check {
 	if e.Addr.Key != "" {
 		name += fmt.Sprintf("[%q]", e.Addr.Key)
 	}
-	c := Check{Address: CheckAddress{Kind: e.Addr.Type, Name: name, ToDisplay: e.Addr.String()}, Problem: e.Why, Contains: e.Contains, Got: e.Got}
+	c := Check{Address: CheckAddress{Kind: e.Addr.Type, Name: name, ToDisplay: e.Addr.String()}, Problem: e.Why, Contains: e.Contains, Got: e.Got, Through: e.Through, Answers: answers(e.Answers)}
+	for _, a := range e.MetBy {
+		c.MetBy = append(c.MetBy, a.String())
+	}
 	if !e.Absent && e.Contains == "" {
 		c.Want = &e.Want
 	}

@@ -54,6 +54,8 @@ func full(t *testing.T) *plan.Plan {
 			{Addr: addr(t, "record.kept"), Action: plan.Import, Before: record(60, "x"), After: record(60, "x")},
 			{Addr: addr(t, `record.new["a"]`), Action: plan.Create, After: record(60, "v=spf1 <&> -all"), Foreign: 2, Decl: hcl.Range{Filename: "dns.mail.hcl", Start: hcl.Pos{Line: 9}}},
 			{Addr: addr(t, "record.open"), Action: plan.Inconclusive, After: record(60, "x"), Why: "ns1 (192.0.2.1:53): no answer in 2s"},
+			{Addr: addr(t, "record.torn"), Action: plan.Inconclusive, After: record(60, "x"), Why: "the name servers disagree", Answers: []plan.Observation{
+				{Source: "ns1", Set: &want, Serial: 7}, {Source: "ns2", CNAME: "x.", Serial: 6}, {Source: "ns3", Code: plan.Silent, Err: "no answer"}}},
 			{Addr: addr(t, "record.gone"), Action: plan.Delete, Before: record(60, "x"), Foreign: 1},
 			{Addr: addr(t, "relay.edge"), Action: plan.Update, Before: relay("a.contoso.com", noTLS, cty.StringVal("192.0.2.1"), cty.StringVal("192.0.2.2")), After: relay("b.contoso.com", tls, cty.StringVal("192.0.2.2"), cty.StringVal("192.0.2.3"))},
 			{Addr: addr(t, "allowlist.apps"), Action: plan.Create, After: cty.ObjectVal(map[string]cty.Value{"addresses": cty.SetValEmpty(cty.String), "entry": cty.MapVal(map[string]cty.Value{"10.1.2.3": cty.ObjectVal(map[string]cty.Value{"owner": cty.StringVal("facilities")})})})},
@@ -64,7 +66,7 @@ func full(t *testing.T) *plan.Plan {
 		Sets: []plan.SetChange{{Addrs: []schema.Addr{addr(t, "record.hand")}, Zone: addr(t, "zone.hand"), Key: before.Key(), Before: &before, After: &after, Manual: true}},
 		Expectations: []plan.Expectation{
 			{Addr: addr(t, "expect.met"), Status: plan.Met, Want: want, Got: &want},
-			{Addr: addr(t, "expect.unmet"), Status: plan.Unmet, Want: want, Why: `it is nothing, and should be "192.0.2.1"`},
+			{Addr: addr(t, "expect.unmet"), Status: plan.Unmet, Want: want, Why: `it is nothing, and should be "192.0.2.1"`, Through: []rr.Data{"host.contoso.com."}, MetBy: []schema.Addr{addr(t, "record.new[\"a\"]")}},
 			{Addr: addr(t, `expect.open["k"]`), Status: plan.Open, Want: want, Why: "ns1: refused"},
 		},
 		Findings: []plan.Finding{{Code: "MR101", Severity: "warning", Addr: addr(t, "receive_connector.x"), Summary: "open relay", Detail: "Anybody may relay."}},

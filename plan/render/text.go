@@ -158,7 +158,18 @@ func (rc ResourceChange) text(b *bytes.Buffer, s Style, known defaults) {
 
 func (m *Model) open(b *bytes.Buffer, s Style) {
 	for _, o := range m.Inconclusive {
-		fmt.Fprintf(b, "  # %s is inconclusive, and nothing will be done to it\n  %s %s\n\n", s.bold(o.Address), s.paint("33", "?"), o.Reason)
+		fmt.Fprintf(b, "  # %s is inconclusive, and nothing will be done to it\n  %s %s\n", s.bold(o.Address), s.paint("33", "?"), o.Reason)
+		lines(b, o.Answers)
+		b.WriteString("\n")
+	}
+}
+
+// lines says what each server answered, those left out that the reason names.
+func lines(b *bytes.Buffer, answers []Answer) {
+	for _, a := range answers {
+		if a.Error == "" {
+			fmt.Fprintf(b, "      %s\n", a.Text)
+		}
 	}
 }
 
@@ -187,6 +198,10 @@ func (m *Model) unmet(b *bytes.Buffer, s Style) {
 		any = true
 		word := map[string]string{"fail": "is unmet", "unknown": "is inconclusive"}[c.Status]
 		fmt.Fprintf(b, "  %s %s %s: %s\n", s.paint("33", "!"), s.bold(c.Address.ToDisplay), word, c.Problem)
+		if len(c.MetBy) > 0 {
+			fmt.Fprintf(b, "      %s, which this plan writes, will meet it.\n", strings.Join(c.MetBy, " and "))
+		}
+		lines(b, c.Answers)
 	}
 	if any {
 		b.WriteString("\n")

@@ -1,0 +1,87 @@
+package observe
+
+import (
+	"context"
+	"slices"
+
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
+)
+
+// Observe looks at all that a plan for cfg over base has to know: at every
+// authoritative server what is in a zone, at the resolvers what is in none. base
+// may be nil. It does not fail: what could not be asked is an observation that
+// says so.
+//
+// It asks in rounds, each only for what the answers before made worth knowing: what
+// stands where an alias is to come, where the aliases of expectations lead, the
+// serials of servers that disagree, and what resolvers say of names that the world
+// should see.
+func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision.Revision) plan.Seen {
+	var out plan.Seen
+	asked := map[Ask]bool{}
+	look := func(asks []Ask) (new bool) {
+		asks = slices.DeleteFunc(asks, func(a Ask) bool { return asked[Ask{Zone: a.Zone, Key: a.Key}] })
+		if len(asks) == 0 {
+			return false
+		}
+		for _, a := range asks {
+			asked[Ask{Zone: a.Zone, Key: a.Key}] = true
+		}
+		seen, remarks := c.look(ctx, asks)
+		out.RRsets = append(out.RRsets, seen...)
+		out.Remarks = append(out.Remarks, remarks...)
+		return true
+	}
+	look(Asks(cfg, base))
+	look(beside(cfg, out.RRsets))
+	for look(unfollowed(cfg, out.RRsets)) {
+	}
+	c.serials(ctx, cfg, out.RRsets)
+	seen, remarks := c.outside(ctx, outside(cfg, base, out.RRsets))
+	out.RRsets = append(out.RRsets, seen...)
+	out.Remarks = append(out.Remarks, remarks...)
+	slices.Sort(out.Remarks)
+	out.Remarks = slices.Compact(out.Remarks)
+	if !slices.IsSortedFunc(out.RRsets, compare) {
+		slices.SortStableFunc(out.RRsets, compare)
+	}
+	return out
+}
+
+// beside asks for what may stand where an alias is to come.
+func beside(cfg *schema.Config, seen []plan.Observation) []Ask {
+	there := map[own]bool{}
+	for _, o := range seen {
+		if o.Key.Type == "CNAME" && o.Set != nil && !o.Wildcard {
+			there[own{o.Zone, o.Key}] = true
+		}
+	}
+	var out []Ask
+	for _, r := range cfg.Records() {
+		z := schema.At[*schema.Zone](cfg, r.Zone)
+		if r.Type != "CNAME" || z == nil {
+			continue
+		}
+		name := rr.Full(r.Name, z.Name)
+		if there[own{r.Zone, rr.Key{Name: name, Type: "CNAME"}}] {
+			continue // beside which nothing else can stand
+		}
+		for _, typ := range plan.BesideAlias() {
+			out = append(out, Ask{Zone: z, Key: rr.Key{Name: name, Type: typ}, Itself: true})
+		}
+	}
+	return out
+}
+
+// unfollowed asks for what the aliases of expectations lead to.
+func unfollowed(cfg *schema.Config, seen []plan.Observation) []Ask {
+	var out []Ask
+	for _, q := range plan.Unfollowed(cfg, seen) {
+		out = append(out, Ask{Zone: schema.At[*schema.Zone](cfg, q.Zone), Key: q.Key})
+	}
+	slices.SortFunc(out, Ask.compare)
+	return slices.Compact(out)
+}
