@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/rr"
@@ -33,7 +34,7 @@ func (p *Plan) outside(c *schema.Config, views views, seen []Observation) {
 		}
 		at := place{f.zone(schema.Addr{}, o.Key.Name), o.Key}
 		v, asked := views[at]
-		if at.zone.IsZero() || len(f.servers(at.zone)) > 0 || !asked || v.open != "" || alike(o, v) {
+		if at.zone.IsZero() || len(f.servers(at.zone)) > 0 || !asked || v.open != "" || alike(o, v) || p.proves(o.Key) {
 			continue
 		}
 		if by == nil {
@@ -49,6 +50,14 @@ func (p *Plan) outside(c *schema.Config, views views, seen []Observation) {
 		}
 		p.Findings = append(p.Findings, finding)
 	}
+}
+
+// proves reports whether k is where a proof is awaited, which has words of its own
+// for who does not show it yet.
+func (p *Plan) proves(k rr.Key) bool {
+	return slices.ContainsFunc(p.Verifications, func(v Verification) bool {
+		return v.State == Unverified && v.Want != nil && v.Want.Key() == k
+	})
 }
 
 // alike reports whether a resolver says what the name servers say, but for the time
