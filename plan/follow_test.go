@@ -28,8 +28,8 @@ func (w *world) expect(name, owner, typ string, values ...string) schema.Block {
 	return w.block(schema.Addr{Type: "expect", Name: name}, attrs)
 }
 
-// with adds blocks to a configuration.
-func with(c *schema.Config, more ...schema.Block) *schema.Config {
+// joined adds blocks to a configuration.
+func joined(c *schema.Config, more ...schema.Block) *schema.Config {
 	return schema.NewConfig(append(slices.Clone(c.Blocks), more...), nil)
 }
 
@@ -83,7 +83,7 @@ func TestFollow(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			tt.there(w)
-			c := with(w.config(), w.expect("www", "www", "A", tt.values...))
+			c := joined(w.config(), w.expect("www", "www", "A", tt.values...))
 			p, err := Make(c, nil, w.followed(c), now)
 			if err != nil {
 				t.Fatal(err)
@@ -135,7 +135,7 @@ func TestMetByThisPlan(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			tt.there(w)
-			c := with(w.config(tt.recs...), w.expect("www", "www", "A", tt.value))
+			c := joined(w.config(tt.recs...), w.expect("www", "www", "A", tt.value))
 			p, err := Make(c, nil, w.followed(c), now)
 			if err != nil {
 				t.Fatal(err)
