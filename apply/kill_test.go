@@ -107,7 +107,11 @@ func (s *site) plan() *plan.Plan {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	p, err := plan.Make(c, base, s.look.Observe(ctx, c, base), time.Now().Add(s.later).UTC())
+	seen := s.look.Observe(ctx, c, base)
+	if base == nil {
+		seen.Lineage = "test"
+	}
+	p, err := plan.Make(c, base, seen, time.Now().Add(s.later).UTC())
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -70,6 +70,7 @@ type Result struct {
 
 	// What Settle adds.
 	Lagging   []Lag         // servers that do not show yet what was written
+	Unproven  []Lag         // servers and resolvers that do not show a proof of ownership yet
 	Meanwhile []schema.Addr // changes that came up while it waited, and were not applied
 	Stopped   error         // why the wait ended early; what was done until then is recorded
 

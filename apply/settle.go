@@ -18,6 +18,8 @@ import (
 //
 //   - until every authoritative server shows what was written. Result.Lagging are
 //     those that did not.
+//   - until every authoritative server and the resolvers show the proofs of
+//     ownership that are ours. Result.Unproven are those that did not.
 //   - until what is pending may be done, if that time comes before the end of the
 //     wait, and does it.
 //
@@ -56,11 +58,20 @@ type settling struct {
 // is nothing more to wait for.
 func (s *settling) stay(ctx context.Context, written []plan.SetChange) error {
 	var waited time.Time // for what was pending then
+	var looked bool      // for the proofs of ownership
 	for {
 		if err := s.shown(ctx, written); err != nil || len(s.result.Lagging) > 0 {
 			return err
 		}
-		if len(written) == 0 || !unseen(s.result.Revision) {
+		proofs := false
+		if !looked {
+			var err error
+			if proofs, err = s.proven(ctx); err != nil {
+				return err
+			}
+			looked = true
+		}
+		if !proofs && (len(written) == 0 || !unseen(s.result.Revision)) {
 			at, ok := s.next()
 			if !ok || !at.After(waited) {
 				return nil

@@ -19,6 +19,9 @@ func (a *app) waited(res *apply.Result, o applyOptions) error {
 	if len(res.Lagging) > 0 {
 		a.ui.Warning("Written, but not yet everywhere", fmt.Sprintf("After %s some name servers still answer otherwise:\n\n%s\nThe server that takes updates has it all. Look whether these servers can fetch the zone from it. Run mailrelay plan to see whether they have followed, and mailrelay apply to finish.", o.wait, lags(res.Lagging)))
 	}
+	if len(res.Unproven) > 0 {
+		a.ui.Warning("Not verified yet", fmt.Sprintf("After %s the proof of ownership is not seen everywhere:\n\n%s\nMail for a domain that is new is answered 451 until then. Resolvers may take as long as the TTL of what stood there before. Run mailrelay apply later to verify it.", o.wait, lags(res.Unproven)))
+	}
 	if len(res.Meanwhile) > 0 {
 		names := make([]string, len(res.Meanwhile))
 		for i, addr := range res.Meanwhile {
