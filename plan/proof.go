@@ -122,7 +122,14 @@ func (p *Plan) look(v *Verification, next *revision.Proof, at schema.Proof, said
 		if err != nil {
 			return fmt.Errorf("%s: %w", at.Addr(), err)
 		}
-		set := rr.NewSet(at.Key.Name, at.Key.Type, DefaultTTL, data)
+		ttl := uint32(DefaultTTL)
+		for _, o := range said[place{v.Zone, at.Key}] {
+			if o.Set != nil && at.Zone != nil {
+				ttl = o.Set.TTL // it stands beside others, and an RRset has one
+				break
+			}
+		}
+		set := rr.NewSet(at.Key.Name, at.Key.Type, ttl, data)
 		v.Want = &set
 		v.Missing, v.Stands = missing(at, data, said)
 		if !next.Verified() && len(v.Missing) == 0 {

@@ -257,7 +257,7 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 	if err := a.waited(res, o); err != nil {
 		return err
 	}
-	left = left || len(res.Lagging) > 0 || len(res.Unproven) > 0 || len(res.Meanwhile) > 0
+	left = a.unverified(res) || left || len(res.Lagging) > 0 || len(res.Meanwhile) > 0
 	if left && o.detailed {
 		return exit{exitNotConverged}
 	}

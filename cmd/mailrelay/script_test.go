@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ const scriptKey = "bWFpbHJlbGF5LXRlc3Qta2V5LW1haWxyZWxheS10ZXN0"
 //	dns NAME TYPE TTL [VALUE...]  somebody else sets an RRset
 //	records NAME TYPE       prints an RRset to stdout
 //	tomorrow PLANFILE       dates a plan a hundred years later
+//	same-token PLANFILE     the zone has the proof of ownership that a plan was to publish
 //	edit PLANFILE           makes a plan say less than it does
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -63,7 +65,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "expand": expand, "dns": setRecord, "records": showRecord, "edit": edit, "tomorrow": tomorrow,
+			"exits": exits, "expand": expand, "dns": setRecord, "records": showRecord, "edit": edit, "tomorrow": tomorrow, "same-token": sameToken,
 		},
 	})
 }
@@ -135,4 +137,13 @@ func tomorrow(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("no date in %s", args[0])
 	}
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), args[0]), []byte(later), 0o600))
+}
+
+func sameToken(ts *testscript.TestScript, neg bool, args []string) {
+	token := regexp.MustCompile(`mailrelay-verification=[a-z2-7]{26}`)
+	want := token.FindString(ts.ReadFile(args[0]))
+	got := token.FindString(fmt.Sprint(ts.Value("dns").(*dnstest.Server).Records("contoso.com")))
+	if want == "" || got == "" || (want == got) == neg {
+		ts.Fatalf("the plan has %q, the zone %q", want, got)
+	}
 }

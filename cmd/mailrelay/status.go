@@ -16,8 +16,9 @@ import (
 
 // status is what the status command shows.
 type status struct {
-	Revision *revisionStatus `json:"revision"` // null: nothing was applied yet
-	Nodes    []nodeStatus    `json:"nodes"`
+	Revision      *revisionStatus      `json:"revision"` // null: nothing was applied yet
+	Verifications []verificationStatus `json:"verifications"`
+	Nodes         []nodeStatus         `json:"nodes"`
 }
 
 type revisionStatus struct {
@@ -76,6 +77,9 @@ func (a *app) status(ctx context.Context) (*status, error) {
 		return nil, fmt.Errorf("reading what relay nodes report: %w", err)
 	}
 	s := &status{Nodes: []nodeStatus{}}
+	if s.Verifications, err = verifications(cur); err != nil {
+		return nil, err
+	}
 	var hash revision.Hash
 	if cur != nil {
 		hash = cur.Hash
@@ -125,6 +129,7 @@ func (s *status) text(w io.Writer, now time.Time) error {
 			fmt.Fprintf(&b, "An apply ended before it was done with %d RRsets. Run mailrelay apply to finish it.\n", r.Intent)
 		}
 	}
+	s.proofs(&b)
 	if len(s.Nodes) == 0 {
 		b.WriteString("No relay node has reported. Start one with mailrelay serve.\n")
 	}
