@@ -3,6 +3,11 @@ domain "contoso" {
   type    = "internal_relay" # not every recipient lives here
   default = true
   stage   = stage.coexist # a cutover is a change to this line
+
+  verification {
+    method = "txt"
+    value  = "MS=ms15068668" # issued by the service that wants the proof
+  }
 }
 
 recipients "cloud" {
