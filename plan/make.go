@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mailrelay/mailrelay/plan/check"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
@@ -49,6 +50,12 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 	p.proven(c)
 	p.outside(c, views, renamed.seen(seen.RRsets))
 	p.stages(c, base)
+	found, err := check.Config(c, now)
+	if err != nil {
+		return nil, err
+	}
+	p.Findings = append(p.Findings, found...)
+	check.Sort(p.Findings)
 	p.moved(c, done)
 	for _, n := range seen.Nodes {
 		if n.Live && p.Base != "" && (n.Revision != p.Base || n.Error != "") {

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/mailrelay/mailrelay/plan/check"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
@@ -173,16 +174,8 @@ type Expectation struct {
 	Decl     hcl.Range
 }
 
-// Finding is what package check has to say.
-type Finding struct {
-	Code     string      `json:"code"`     // "MR101"
-	Severity string      `json:"severity"` // error, warning or note
-	Addr     schema.Addr `json:"address"`
-	Summary  string      `json:"summary"`
-	Detail   string      `json:"detail"`
-	Decl     string      `json:"decl,omitempty"`
-	Allowed  string      `json:"allowed,omitempty"` // the reason, if an allow block accepts it
-}
+// Finding is something that a reviewer should know.
+type Finding = check.Finding
 
 // Plan is what would change, and all that a reviewer and apply need to know.
 type Plan struct {

@@ -68,6 +68,15 @@ func (o object) strs(name string) []string {
 	return out
 }
 
+// limit is strs for a list that narrows something: not given it is nil and no limit,
+// and given without elements it is not nil, and lets nothing through.
+func (o object) limit(name string) []string {
+	if !o.has(name) {
+		return nil
+	}
+	return append([]string{}, o.strs(name)...)
+}
+
 // elements are those of a list or set.
 func elements(v cty.Value) []cty.Value {
 	if v.Type().IsListType() && v.LengthInt() == 1 { // an iterator makes a number for each place

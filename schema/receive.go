@@ -152,7 +152,7 @@ func receiveType() *Type {
 				RemoteIPRanges: o.ranges("remote_ip_ranges"), Allowlists: o.refs("allowlists"),
 				AuthMechanisms: o.strs("auth_mechanisms"), PermissionGroups: o.strs("permission_groups"),
 				TLSClientNames: o.strs("tls_client_names"), RequireTLS: o.flag("require_tls"),
-				AllowedSenderDomains: o.strs("allowed_sender_domains"), AllowedRecipientDomains: o.strs("allowed_recipient_domains"),
+				AllowedSenderDomains: o.limit("allowed_sender_domains"), AllowedRecipientDomains: o.limit("allowed_recipient_domains"),
 				MaxMessageSize: o.size("max_message_size"), MaxRecipients: o.num("max_recipients_per_message"), MaxHeaderSize: o.size("max_header_size"),
 				MaxSessionSize: o.size("max_session_size"), MaxMessages: o.num("max_messages_per_connection"), MaxLogonFailures: o.num("max_logon_failures"),
 				MaxConnections: o.num("max_inbound_connections"), MaxPerSource: o.num("max_inbound_connections_per_source"), MessageRateLimit: o.num("message_rate_limit"),

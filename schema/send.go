@@ -13,7 +13,7 @@ type SendConnector struct {
 	Cost           int
 	SmartHosts     []string // host or host:port, in order of preference; nil: by MX
 	Port           uint16
-	Relays         []Addr // nil: all
+	Relays         []Addr // nil: all; empty: none
 	TLS            SendTLS
 	Auth           *SendAuth
 	SourceAddress  netip.Addr // invalid: the system's choice
@@ -83,6 +83,9 @@ func sendType() *Type {
 			}
 			if o.has("source_address") {
 				c.SourceAddress, _ = netip.ParseAddr(o.str("source_address"))
+			}
+			if o.has("relays") && c.Relays == nil {
+				c.Relays = []Addr{} // none, and not all
 			}
 			t := o.subOr("tls", tls)
 			c.TLS = SendTLS{Mode: t.str("mode"), Verify: t.str("verify"), Domain: t.str("domain"), CA: t.str("ca"), Certificate: t.str("certificate"), Key: t.secret("key")}

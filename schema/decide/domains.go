@@ -24,7 +24,12 @@ type known struct {
 func (p *Policy) compileDomains(c *schema.Config) error {
 	p.recipients = map[schema.Mailbox]*known{}
 	all := schema.All[*schema.Domain](c)
+	kinds := map[string]bool{}
 	for _, d := range all {
+		if !kinds[d.Kind] && d.Name != "*" {
+			kinds[d.Kind] = true
+			p.examples = append(p.examples, strings.TrimPrefix(d.Name, "*."))
+		}
 		a := &accepted{
 			block:   d,
 			unknown: Reply{550, [3]int{5, 1, 1}, fmt.Sprintf("User unknown: the recipient is not listed for %s", d.Addr())},

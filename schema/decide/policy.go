@@ -51,6 +51,8 @@ type Policy struct {
 	recipients map[schema.Mailbox]*known
 	ways       map[schema.Addr]*ways // by relay; the zero Addr holds those of all
 	standard   string                // the default domain
+	receives   []*Receive            // sorted by address
+	examples   []string              // an accepted domain of each type that there is
 }
 
 // Compile makes a Policy of a validated configuration. The error names the block
@@ -74,6 +76,7 @@ func Compile(c *schema.Config) (*Policy, error) {
 			return nil, fmt.Errorf("%s: there is no %s", block.Addr(), block.Relay)
 		}
 		r := compileReceive(block)
+		p.receives = append(p.receives, r)
 		for _, into := range []*entrance{e, p.entrances[schema.Addr{}]} {
 			if err := into.add(c, r); err != nil {
 				return nil, err
