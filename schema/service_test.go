@@ -120,6 +120,28 @@ func TestServiceRecords(t *testing.T) {
 			"x autodiscover autodiscover CNAME autodiscover.outlook.com.",
 			"x mx @ MX 0 contoso-com.mail.protection.outlook.com.",
 		}},
+		{"gcc", with(map[string]cty.Value{"cloud": cty.StringVal("gcc"), "purpose": set("email", "teams", "mdm")}), []string{
+			"w autodiscover autodiscover CNAME 3600 autodiscover.outlook.com.",
+			"w enterpriseenrollment enterpriseenrollment CNAME 3600 enterpriseenrollment-s.manage.microsoft.com. or enterpriseenrollment.manage.microsoft.com.",
+			"w enterpriseregistration enterpriseregistration CNAME 3600 enterpriseregistration.windows.net.",
+			"w lyncdiscover lyncdiscover CNAME 3600 webdir.online.lync.com.",
+			"w mx @ MX 3600 0 contoso-com.mail.protection.outlook.com.",
+			"w selector1 selector1._domainkey CNAME 3600 selector1-contoso-com._domainkey.contoso.onmicrosoft.com.",
+			"w selector2 selector2._domainkey CNAME 3600 selector2-contoso-com._domainkey.contoso.onmicrosoft.com.",
+			"w sip sip CNAME 3600 sipdir.online.lync.com.",
+			"w sip_tls _sip._tls SRV 3600 100 1 443 sipdir.online.lync.com.",
+			"w sipfederationtls _sipfederationtls._tcp SRV 3600 100 1 5061 sipfed.online.lync.com.",
+			"x msoid msoid CNAME absent",
+			"x spf @ TXT include:spf.protection.outlook.com",
+		}},
+		{"dod", with(map[string]cty.Value{"cloud": cty.StringVal("dod"), "mx": cty.StringVal("contoso-com.mail.protection.office365.us")}), []string{
+			"w autodiscover autodiscover CNAME 3600 autodiscover-s.office365.us.",
+			"w mx @ MX 3600 0 contoso-com.mail.protection.office365.us.",
+			"w selector1 selector1._domainkey CNAME 3600 selector1-contoso-com._domainkey.contoso.onmicrosoft.com.",
+			"w selector2 selector2._domainkey CNAME 3600 selector2-contoso-com._domainkey.contoso.onmicrosoft.com.",
+			"x msoid msoid CNAME absent",
+			"x spf @ TXT include:spf.protection.office365.us",
+		}},
 		{"gcc_high", with(map[string]cty.Value{"cloud": cty.StringVal("gcc_high"), "mx": cty.StringVal("contoso-com.mail.protection.office365.us"), "except": set("mx", "dkim")}), []string{
 			"w autodiscover autodiscover CNAME 3600 autodiscover-s.office365.us.",
 			"x msoid msoid CNAME absent",
@@ -172,6 +194,10 @@ func TestServiceShapes(t *testing.T) {
 		{map[string]cty.Value{"dkim": dkim("selector2-contoso-com._domainkey.contoso.onmicrosoft.com", "selector1-contoso-com._domainkey.contoso.onmicrosoft.com")}, "Invalid DKIM target"},
 		{map[string]cty.Value{"dkim": dkim("selector1-contoso-com._domainkey.contoso.d-v1.dkim.mail.microsoft", "selector2-contoso-com._domainkey.contoso.d-v1.dkim.mail.microsoft")}, ""},
 		{map[string]cty.Value{"purpose": set("mdm"), "cloud": cty.StringVal("gcc_high")}, "Unknown records"},
+		{map[string]cty.Value{"purpose": set("teams"), "cloud": cty.StringVal("dod")}, "Unknown records"},
+		{map[string]cty.Value{"purpose": set("mdm"), "cloud": cty.StringVal("china")}, "Unknown records"},
+		{map[string]cty.Value{"mx": cty.StringVal(good[0]), "cloud": cty.StringVal("china")}, "Invalid MX host"},
+		{map[string]cty.Value{"mx": cty.StringVal("contoso-com.mail.protection.partner.outlook.cn"), "cloud": cty.StringVal("china")}, ""},
 	} {
 		got := ""
 		for _, p := range Validate(withService(t, tt.attrs)) {
