@@ -8,19 +8,20 @@ import (
 )
 
 // bookkeeping reports whether the plan knows something to record that is no change:
-// what has been seen at all servers, what caches have forgotten, and what stays in
-// force for other reasons than before.
+// what has been seen at all servers, what caches have forgotten, what stays in
+// force for other reasons than before, and what others have written or still must.
 func (r *run) bookkeeping() bool {
 	type waiting struct {
 		Switched []revision.Switched `json:",omitempty"`
 		Retained []revision.Retained `json:",omitempty"`
 		Pending  []revision.Step     `json:",omitempty"`
+		Awaited  []revision.Awaited  `json:",omitempty"`
 	}
 	var before waiting
 	if r.base != nil {
-		before = waiting{r.base.Switched, r.base.Retained, r.base.Pending}
+		before = waiting{r.base.Switched, r.base.Retained, r.base.Pending, r.base.Awaited}
 	}
 	was, err1 := json.Marshal(before)
-	is, err2 := json.Marshal(waiting{r.plan.Switched, r.plan.Retained, r.plan.Pending})
+	is, err2 := json.Marshal(waiting{r.plan.Switched, r.plan.Retained, r.plan.Pending, r.plan.Awaited})
 	return err1 != nil || err2 != nil || !bytes.Equal(was, is)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
@@ -25,7 +26,7 @@ func origin(c *schema.Config, zone schema.Addr) string {
 	return ""
 }
 
-func (p *Plan) expectations(c *schema.Config, views views) error {
+func (p *Plan) expectations(c *schema.Config, base *revision.Revision, views views) error {
 	f := follow(c, views)
 	after := sync.OnceValue(func() *written { return p.written(c, views) })
 	for _, e := range c.Expects() {
@@ -48,6 +49,7 @@ func (p *Plan) expectations(c *schema.Config, views views) error {
 			x.MetBy = after().meets(e, want, data[n:], place{zone, key})
 		}
 		p.Expectations = append(p.Expectations, x)
+		p.await(e, x, base)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ func (w *world) expect(name, owner, typ string, values ...string) schema.Block {
 	for _, v := range values {
 		list = append(list, cty.StringVal(v))
 	}
+	attrs["within"] = cty.StringVal("48h")
 	attrs["absent"] = cty.BoolVal(list == nil)
 	if list != nil {
 		attrs["values"] = cty.ListVal(list)

@@ -44,7 +44,7 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 	if err := p.blocks(c, base); err != nil { // after records: they say what must wait
 		return nil, err
 	}
-	if err := p.expectations(c, views); err != nil {
+	if err := p.expectations(c, base, views); err != nil {
 		return nil, err
 	}
 	p.proven(c)

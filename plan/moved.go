@@ -113,6 +113,11 @@ func rename(base *revision.Revision, c *schema.Config) (*revision.Revision, move
 		out.Proofs[i].Domain = m.to(p.Domain)
 	}
 	slices.SortFunc(out.Proofs, func(a, b revision.Proof) int { return a.Domain.Compare(b.Domain) })
+	out.Awaited = slices.Clone(base.Awaited)
+	for i, a := range out.Awaited {
+		out.Awaited[i].Addr = m.to(a.Addr)
+	}
+	slices.SortFunc(out.Awaited, func(a, b revision.Awaited) int { return a.Addr.Compare(b.Addr) })
 	out.Stages = slices.Clone(base.Stages)
 	for i, s := range out.Stages {
 		out.Stages[i].Domain, out.Stages[i].Stage = m.to(s.Domain), m.to(s.Stage)

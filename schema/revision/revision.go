@@ -43,6 +43,7 @@ type Revision struct {
 	Retained []Retained `json:"retained,omitempty"` // of the relay, stays in force until then
 	Proofs   []Proof    `json:"proofs,omitempty"`   // of the ownership of domains, sorted by address
 	Stages   []Entered  `json:"stages,omitempty"`
+	Awaited  []Awaited  `json:"awaited,omitempty"` // what others must still write, sorted by address
 }
 
 // Object is one block of the target.
@@ -81,6 +82,12 @@ func (s Step) Key() rr.Key {
 		return s.After.Key()
 	}
 	return s.Before.Key()
+}
+
+// Awaited is an expectation that was unmet, and since when it is known to be.
+type Awaited struct {
+	Addr  schema.Addr `json:"address"`
+	Since time.Time   `json:"since"`
 }
 
 // Entered is the stage that a domain is in.
