@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -195,9 +196,10 @@ func TestOutside(t *testing.T) {
 			got = append(got, f.Severity+" "+f.Addr.String()+" "+said)
 		}
 	}
+	slices.Sort(got)
 	if diff := cmp.Diff([]string{
-		`warning record.mx resolver 198.51.100.53:53 answers "10 old.contoso.com." (TTL 1734), and may for at most 1734 s more, and the name servers of the zone "10 new.contoso.com." (TTL 3600)`,
 		`warning expect.gone resolver 198.51.100.53:53 answers nothing, and may for at most 300 s more, and the name servers of the zone "x" (TTL 3600)`,
+		`warning record.mx resolver 198.51.100.53:53 answers "10 old.contoso.com." (TTL 1734), and may for at most 1734 s more, and the name servers of the zone "10 new.contoso.com." (TTL 3600)`,
 	}, got); diff != "" {
 		t.Error(diff)
 	}
