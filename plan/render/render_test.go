@@ -48,6 +48,8 @@ func full(t *testing.T) *plan.Plan {
 	noTLS := cty.NullVal(tls.Type())
 	before, after := rr.NewSet("hand.example.", "TXT", 60, "old;one", "stays"), rr.NewSet("hand.example.", "TXT", 60, `new "one"`, "stays")
 	want := rr.NewSet("www.contoso.com.", "A", 0, "192.0.2.1")
+	proof := rr.NewSet("new.example.", "TXT", 3600, "mailrelay-verification=token")
+	made := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	return &plan.Plan{
 		Base: "0123456789abcdef", Serial: 7, Config: "cafe", Made: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		Changes: []plan.Change{
@@ -69,7 +71,15 @@ func full(t *testing.T) *plan.Plan {
 			{Addr: addr(t, "expect.unmet"), Status: plan.Unmet, Want: want, Why: `it is nothing, and should be "192.0.2.1"`, Through: []rr.Data{"host.contoso.com."}, MetBy: []schema.Addr{addr(t, "record.new[\"a\"]")}},
 			{Addr: addr(t, `expect.open["k"]`), Status: plan.Open, Want: want, Why: "ns1: refused"},
 		},
-		Findings: []plan.Finding{{Code: "MR101", Severity: "warning", Addr: addr(t, "receive_connector.x"), Summary: "open relay", Detail: "Anybody may relay."}},
+		Verifications: []plan.Verification{
+			{Addr: addr(t, "domain.new.verification"), Domain: "new.example", State: plan.Unverified, Gates: true, Zone: addr(t, "zone.contoso"), Want: &proof,
+				Missing: []plan.Missing{{Source: "ns1", Says: "nothing"}, {Says: "no resolver was asked for it"}}},
+			{Addr: addr(t, "domain.hand.verification"), Domain: "hand.example", State: plan.Unverified, Zone: addr(t, "zone.hand"), Want: &proof, Manual: true, Missing: []plan.Missing{{Source: "ns1", Says: "nothing"}}},
+			{Addr: addr(t, "domain.first.verification"), Domain: "first.example", State: plan.Unverified, Gates: true},
+			{Addr: addr(t, "domain.now.verification"), Domain: "now.example", State: plan.Verified, Since: made, New: true, Want: &proof, Stands: true},
+			{Addr: addr(t, "domain.old.verification"), Domain: "old.example", State: plan.Verified, Since: made, Want: &proof, Stands: true},
+		},
+		Findings: []plan.Finding{{Code: "MR201", Severity: "note", Addr: addr(t, "domain.old"), Summary: "may go", Detail: "Long."}, {Code: "MR101", Severity: "warning", Addr: addr(t, "receive_connector.x"), Summary: "open relay", Detail: "Anybody may relay."}},
 		Behind:   []plan.Node{{Name: "edge1/relay.edge", Serial: 6, Live: true, Error: "the port is taken"}},
 		Gone:     []plan.Node{{Name: "edge2/relay.edge", Serial: 6, Gone: true}},
 	}

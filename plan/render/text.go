@@ -209,7 +209,14 @@ func (m *Model) unmet(b *bytes.Buffer, s Style) {
 }
 
 func (m *Model) findings(b *bytes.Buffer, s Style) {
+	var quiet []string // domains whose proofs may go
 	for _, f := range m.Findings {
+		if f.Code == mayGo {
+			if f.Allowed == "" {
+				quiet = append(quiet, f.Addr.String())
+			}
+			continue
+		}
 		color := map[string]string{"error": "31", "warning": "33", "note": "36"}[f.Severity]
 		title := strings.ToUpper(f.Severity[:1]) + f.Severity[1:] + ":"
 		fmt.Fprintf(b, "%s %s %s", s.paint(color, title), f.Code, f.Summary)
@@ -222,6 +229,7 @@ func (m *Model) findings(b *bytes.Buffer, s Style) {
 		}
 		fmt.Fprintf(b, "  %s\n\n", f.Detail)
 	}
+	proofsMayGo(b, s, quiet)
 }
 
 func count(n int, noun string) string {

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mailrelay/mailrelay/plan"
@@ -63,7 +64,30 @@ func (v Verification) waiting(b *bytes.Buffer, s Style) {
 		fmt.Fprintf(b, "\n      the proof: %s", v.Record)
 	}
 	for _, m := range v.Missing {
-		fmt.Fprintf(b, "\n      missing at %s", m.String())
+		at := "missing at "
+		if m.Source == "" {
+			at = "missing: "
+		}
+		b.WriteString("\n      " + at + m.String())
 	}
 	b.WriteString("\n\n")
+}
+
+// mayGo is the finding that a proof of ownership is not needed any more. All of
+// them are worth one line, which stays until somebody decides.
+const mayGo = "MR201"
+
+func proofsMayGo(b *bytes.Buffer, s Style, domains []string) {
+	if len(domains) == 0 {
+		return
+	}
+	names, what := domains, "its domain is"
+	if len(domains) > 1 {
+		what = "their domains are"
+	}
+	if n := len(domains) - 3; n > 0 {
+		names = append(domains[:3:3], fmt.Sprintf("%d more", n))
+	}
+	fmt.Fprintf(b, "%s %s %s of ownership may go: %s verified, and keep = false removes what stands in DNS (%s).\n\n",
+		s.paint("36", "Note:"), mayGo, count(len(domains), "proof"), what, strings.Join(names, ", "))
 }
