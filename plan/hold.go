@@ -28,12 +28,12 @@ type choice struct {
 }
 
 // holding begins. inForce are the objects that relays run from.
-func (p *Plan) holding(c *schema.Config, base *revision.Revision, inForce []revision.Object) (*holding, error) {
+func (p *Plan) holding(c *schema.Config, base *revision.Revision) (*holding, error) {
 	_, waits := p.waitFor(func(revision.Switched) bool { return true })
 	if !waits {
 		return nil, nil
 	}
-	force, err := revision.Config(inForce)
+	force, err := base.InForce()
 	if err != nil {
 		return nil, fmt.Errorf("reading revision %d: %w", base.Serial, err)
 	}

@@ -90,7 +90,7 @@ func (p *Plan) blocks(c *schema.Config, base *revision.Revision) error {
 		}
 		return t
 	}
-	h, err := p.holding(c, base, inForce)
+	h, err := p.holding(c, base)
 	if err != nil {
 		return err
 	}

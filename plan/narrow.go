@@ -84,8 +84,11 @@ func (n *narrowing) beside(a schema.Addr, stays bool) schema.Addr {
 }
 
 // domain: the name is no longer accepted, or unknown recipients are refused now, or
-// names below it are.
+// names below it are. What waits for its proof of ownership has no mail to lose.
 func (n *narrowing) domain(old *schema.Domain, stays bool) []kept {
+	if n.force.Gated[old.Addr()] {
+		return nil
+	}
 	next := n.domains[old.Name]
 	if next == nil {
 		v := old.Value()

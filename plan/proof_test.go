@@ -544,3 +544,18 @@ func TestVerificationStopsNothing(t *testing.T) {
 		t.Errorf("%d gated, %d verified: the test shows nothing", gated, verified)
 	}
 }
+
+// Nobody's mail is held for a domain that was never accepted.
+func TestGatedDomainIsNotRetained(t *testing.T) {
+	for _, tt := range []struct {
+		proof map[string]cty.Value
+		want  int
+	}{{verification(), 0}, {nil, 1}} {
+		w := newProofWorld(t)
+		w.step(w.domains(dom{"domain.contoso", "contoso.com", tt.proof}))
+		w.base.Switched = []revision.Switched{{Zone: zoneAddr, Name: "contoso.com.", Type: "MX", Leads: []string{"contoso.com."}, Was: []rr.Data{"10 old."}, TTL: 3600}}
+		if p := w.planAt(w.domains()); len(p.Retained) != tt.want {
+			t.Errorf("verification %v: %d retained, want %d", tt.proof != nil, len(p.Retained), tt.want)
+		}
+	}
+}

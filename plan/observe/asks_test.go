@@ -2,6 +2,7 @@ package observe
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/zclconf/go-cty/cty"
@@ -70,5 +71,54 @@ func TestAsks(t *testing.T) {
 	}
 	if n := len(Asks(cfg, nil)); n != 4 {
 		t.Errorf("%d asks without a base, want 4", n)
+	}
+}
+
+// A proof of ownership is looked for at the servers of its zone and at the
+// resolvers, unless the zone says which servers count, or it was seen before. With
+// nothing applied yet, the MX may tell that the domain is in service.
+func TestAsksForProofs(t *testing.T) {
+	domain := func(name string, proof attrs) schema.Block {
+		typ := schema.TypeNamed(schema.Types(), "domain").Body.Type().AttributeType("verification")
+		body := map[string]cty.Value{}
+		for n, t := range typ.AttributeTypes() {
+			body[n] = cty.NullVal(t)
+			if v, ok := proof[n]; ok {
+				body[n] = v
+			}
+		}
+		return block(t, "domain.d"+name[:2], attrs{"name": text(name), "verification": cty.ObjectVal(body)})
+	}
+	cfg := schema.NewConfig([]schema.Block{
+		zone(t, "zone.contoso", "contoso.com"),
+		block(t, "zone.inside", attrs{"name": text("inside.example"), "servers": list("192.0.2.53:53")}),
+		domain("eu.contoso.com", attrs{"method": text("mx")}),
+		domain("inside.example", nil),
+		domain("outside.example", attrs{"method": text("cname"), "name": text("x"), "value": text("y.example")}),
+	}, nil)
+	asked := func(base *revision.Revision) []string {
+		var got []string
+		for _, a := range Asks(cfg, base) {
+			got = append(got, a.zone().String()+" "+a.Key.String())
+		}
+		return got
+	}
+	seen := revision.Proof{Name: "eu.contoso.com", Method: "mx", Token: "t", Since: time.Unix(1, 0)}
+	unseen := seen
+	unseen.Since = time.Time{}
+	all := []string{" eu.contoso.com. MX", " x.outside.example. CNAME", "zone.contoso eu.contoso.com. MX", "zone.inside inside.example. TXT"}
+	for _, tt := range []struct {
+		name string
+		base *revision.Revision
+		want []string
+	}{
+		{"never applied", nil, []string{" eu.contoso.com. MX", " outside.example. MX", " x.outside.example. CNAME", "zone.contoso eu.contoso.com. MX", "zone.inside inside.example. MX", "zone.inside inside.example. TXT"}},
+		{"new", &revision.Revision{}, all},
+		{"unverified", &revision.Revision{Proofs: []revision.Proof{unseen}}, all},
+		{"verified", &revision.Revision{Proofs: []revision.Proof{seen}}, all[1:]},
+	} {
+		if diff := cmp.Diff(tt.want, asked(tt.base)); diff != "" {
+			t.Errorf("%s: -want +got\n%s", tt.name, diff)
+		}
 	}
 }
