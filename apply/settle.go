@@ -117,8 +117,32 @@ func (s *settling) shown(ctx context.Context, written []plan.SetChange) error {
 	}
 	s.event(schema.Addr{}, nil, "waiting until every name server of %s shows what was written, at most until %s", strings.Join(names, ", "), stamp(s.deadline))
 	lags, err := s.watch(ctx, awaited, s.deadline)
-	s.result.Lagging = lags
+	if len(lags) > 0 && err == nil {
+		err = s.overtaken(ctx) // who has written something else since is no laggard
+	}
+	if err == nil {
+		s.result.Lagging = lags
+	}
 	return err
+}
+
+// overtaken is an error if somebody else has applied since.
+func (s *settling) overtaken(ctx context.Context) error {
+	now, err := s.Store.Current(ctx)
+	if err != nil {
+		return err
+	}
+	if now == nil || now.Hash != s.result.Revision.Hash {
+		return overtakenBy(now)
+	}
+	return nil
+}
+
+func overtakenBy(r *revision.Revision) error {
+	if r == nil {
+		return errors.New("the state has become empty meanwhile")
+	}
+	return fmt.Errorf("somebody else has applied %s meanwhile", named(r.Serial, r.Hash))
 }
 
 // next is the earliest time within the wait at which something that is pending may
@@ -191,7 +215,7 @@ func (s *settling) again(ctx context.Context) (written []plan.SetChange, err err
 	}
 	cur := s.result.Revision
 	if p.Base != cur.Hash {
-		return nil, fmt.Errorf("somebody else has applied %s meanwhile", named(p.Serial, p.Base))
+		return nil, s.overtaken(ctx)
 	}
 	if p.Refused() {
 		return nil, errors.New("a finding of severity error came up meanwhile")

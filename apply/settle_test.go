@@ -40,7 +40,10 @@ func (s *site) stay(wait time.Duration) *stay {
 		}
 		return ctx.Err()
 	}
-	w.Replan = func(context.Context) (*plan.Plan, error) { return s.plan(), nil }
+	w.Replan = func(context.Context) (*plan.Plan, error) {
+		s.later = time.Until(w.now)
+		return s.plan(), nil
+	}
 	w.Event = func(e Event) { w.said = append(w.said, e.Text) }
 	return w
 }
@@ -249,5 +252,96 @@ record %[1]q {
 	}
 	if p := s.plan(); !p.Converged() {
 		t.Errorf("afterwards: %v", actions(p))
+	}
+}
+
+// TestStaysForWhatIsPending switches the MX away and takes the domain out: relays
+// accept it until caches have forgotten the old MX, after 600 s. An apply that may
+// stay as long does it all.
+func TestStaysForWhatIsPending(t *testing.T) {
+	for _, tt := range []struct {
+		wait     time.Duration
+		accepted []string
+		waited   time.Duration
+	}{
+		{15 * time.Minute, nil, 600*time.Second + firstLook},
+		{5 * time.Minute, []string{"contoso.com"}, firstLook},
+	} {
+		t.Run(tt.wait.String(), func(t *testing.T) {
+			srv := startDNS(t)
+			s := newSite(t, t.TempDir())
+			before, after := leaving(strings.Split(first, `record "gone"`)[0])
+			s.write(before, srv.Addr())
+			w := s.stay(tt.wait)
+			s.later = time.Until(begin)
+			s.apply(s.plan())
+			s.write(after, srv.Addr())
+			res, err := Settle(t.Context(), s.plan(), w.Options)
+			if err != nil || res.Stopped != nil || len(res.Lagging)+len(res.Meanwhile) > 0 {
+				t.Fatalf("got %+v, %v", res, err)
+			}
+			if diff := cmp.Diff(tt.accepted, s.accepted()); diff != "" {
+				t.Errorf("accepted: %s", diff)
+			}
+			if got := len(res.Pending); (got > 0) != (tt.accepted != nil) {
+				t.Errorf("pending: %+v", res.Pending)
+			}
+			if d := w.now.Sub(begin); d < tt.waited || d > tt.waited+time.Second {
+				t.Errorf("it waited %s, want %s", d, tt.waited)
+			}
+			lines := 0
+			for _, line := range w.said {
+				if strings.HasSuffix(line, "for what is pending: domain.contoso") {
+					lines++
+				}
+			}
+			if want := int(tt.waited / lineEvery); lines < want || lines > want+1 {
+				t.Errorf("%d lines while it waited, want %d: %q", lines, want, w.said)
+			}
+			s.later = time.Until(w.now)
+			if p := s.plan(); !p.Empty() || !p.Converged() {
+				t.Errorf("the next plan: %v", actions(p))
+			}
+		})
+	}
+}
+
+// TestMeanwhile has something else come up while an apply waits: it is not applied.
+func TestMeanwhile(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(s *site, srv *dnstest.Server)
+		want string // of Result.Stopped
+	}{
+		{"somebody edits the configuration", func(s *site, srv *dnstest.Server) { s.write(first, srv.Addr()) }, ""},
+		{"somebody else applies", func(s *site, srv *dnstest.Server) { s.write(first, srv.Addr()); s.apply(s.plan()) }, "somebody else has applied revision "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := startDNS(t)
+			s := newSite(t, t.TempDir())
+			s.write(second, srv.Addr()) // a switch of the MX, of which must be recorded that it was seen
+			w := s.stay(2 * time.Minute)
+			s.later = time.Until(begin)
+			w.meanwhile = func(time.Duration) {
+				w.meanwhile = nil
+				tt.do(s, srv)
+			}
+			res, err := Settle(t.Context(), s.plan(), w.Options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.want != "" {
+				if res.Stopped == nil || !strings.Contains(res.Stopped.Error(), tt.want) {
+					t.Errorf("stopped by %v", res.Stopped)
+				}
+				return
+			}
+			if len(res.Meanwhile) == 0 || res.Stopped != nil {
+				t.Errorf("came up: %v, stopped by %v", res.Meanwhile, res.Stopped)
+			}
+			if got := records(srv); !strings.Contains(got, "10 relay") {
+				t.Errorf("the zone has %s", got)
+			}
+		})
 	}
 }

@@ -220,8 +220,12 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 			byHand[addr] = true
 		}
 	}
+	waits := map[schema.Addr]bool{}
+	for _, c := range res.Pending {
+		waits[c.Addr] = true
+	}
 	for _, c := range p.Changes {
-		if !byHand[c.Addr] {
+		if c.Pending || !byHand[c.Addr] && !waits[c.Addr] {
 			continue
 		}
 		switch c.Action {
@@ -258,6 +262,7 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 		return err
 	}
 	left = a.unverified(res) || left || len(res.Lagging) > 0 || len(res.Meanwhile) > 0
+	left = a.pending(res) || left
 	if left && o.detailed {
 		return exit{exitNotConverged}
 	}

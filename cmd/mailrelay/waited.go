@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/mailrelay/mailrelay/apply"
 )
@@ -30,6 +32,34 @@ func (a *app) waited(res *apply.Result, o applyOptions) error {
 		a.ui.Warning("Something else came up meanwhile", fmt.Sprintf("It was not part of what you approved, and was not applied: %s. Run mailrelay plan to see it.", strings.Join(names, ", ")))
 	}
 	return nil
+}
+
+// pending says what waits, by the time from which it may be done, and reports
+// whether anything does.
+func (a *app) pending(res *apply.Result) bool {
+	type group struct {
+		at    time.Time
+		names []string
+		why   string
+	}
+	var groups []*group
+	for _, c := range res.Pending {
+		i := slices.IndexFunc(groups, func(g *group) bool { return g.at.Equal(c.NotBefore) && (!g.at.IsZero() || g.why == c.Why) })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, &group{at: c.NotBefore, why: c.Why})
+		}
+		groups[i].names = append(groups[i].names, c.Addr.String())
+	}
+	slices.SortStableFunc(groups, func(x, y *group) int { return x.at.Compare(y.at) })
+	for _, g := range groups {
+		if g.at.IsZero() {
+			a.ui.Progress("Pending: %s: %s. Run mailrelay apply again when that has changed.", strings.Join(g.names, ", "), g.why)
+			continue
+		}
+		a.ui.Progress("Pending until %s: %s: %s. Run mailrelay apply again then, or use -wait=DURATION.", g.at.UTC().Format(time.RFC3339), strings.Join(g.names, ", "), g.why)
+	}
+	return len(groups) > 0
 }
 
 // lags shows which servers say what, a line each.
