@@ -64,7 +64,7 @@ func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revisio
 
 // asksFor are the questions for the RRsets that p touches, each in its zone.
 func asksFor(p *plan.Plan, base *revision.Revision) ([]observe.Ask, error) {
-	c, err := revision.Config(p.Target)
+	c, err := revision.Config(revision.Only(p.Target, "zone"))
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (r *run) write(ctx context.Context, sets []plan.SetChange) []plan.SetChange
 		}
 		zones[s.Zone] = append(zones[s.Zone], s)
 	}
-	config, err := revision.Config(r.plan.Target)
+	config, err := revision.Config(revision.Only(r.plan.Target, "zone"))
 	var (
 		mu   sync.Mutex
 		wg   sync.WaitGroup

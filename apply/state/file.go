@@ -83,14 +83,11 @@ func read(path string) (*revision.Revision, error) {
 	if err != nil {
 		return nil, err
 	}
-	var r revision.Revision
-	if err := json.Unmarshal(raw, &r); err != nil {
+	r, err := revision.Read(raw)
+	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	if err := r.Check(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	return &r, nil
+	return r, nil
 }
 
 // Put implements Store. The revision is in its own file before it becomes
@@ -105,11 +102,10 @@ func (d *Dir) Put(ctx context.Context, r *revision.Revision) error {
 		return fmt.Errorf("locking the state: %w", err)
 	}
 	defer mutex.Close()
-	cur, err := d.Current(ctx)
-	if err != nil {
+	current := filepath.Join(d.path, "current.json")
+	if cur, err := currentHash(current); err != nil {
 		return err
-	}
-	if cur == nil && r.Parent != "" || cur != nil && cur.Hash != r.Parent {
+	} else if cur != r.Parent {
 		return ErrStale
 	}
 	raw, err := json.Marshal(r)
@@ -119,10 +115,27 @@ func (d *Dir) Put(ctx context.Context, r *revision.Revision) error {
 	if err := write(d.revisionFile(r.Serial), raw); err != nil {
 		return fmt.Errorf("writing revision %d: %w", r.Serial, err)
 	}
-	if err := write(filepath.Join(d.path, "current.json"), raw); err != nil {
+	if err := write(current, raw); err != nil {
 		return fmt.Errorf("writing revision %d: %w", r.Serial, err)
 	}
 	return nil
+}
+
+// currentHash is the hash of the revision in the file at path, empty if there is
+// none.
+func currentHash(path string) (revision.Hash, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	h, err := revision.HashIn(raw)
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", path, err)
+	}
+	return h, nil
 }
 
 // Lock implements Store. The lock is the operating system's, so it ends with the

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -117,13 +118,13 @@ func object(b schema.Block, t *schema.Type) (Object, error) {
 
 // NewObject stores the canonical value v of a block of type t.
 func NewObject(a schema.Addr, t *schema.Type, v cty.Value, d hcl.Range) (Object, error) {
-	raw, err := ctyjson.Marshal(v, t.Body.Type())
-	if err != nil {
+	var e encoder
+	if err := e.value(v, t.Body.Type()); err != nil {
 		return Object{}, fmt.Errorf("%s: %w", a, err)
 	}
-	o := Object{Addr: a, Value: raw}
+	o := Object{Addr: a, Value: e.buf}
 	if d.Filename != "" {
-		o.Decl = fmt.Sprintf("%s:%d", d.Filename, d.Start.Line)
+		o.Decl = d.Filename + ":" + strconv.Itoa(d.Start.Line)
 	}
 	return o, nil
 }
@@ -157,7 +158,7 @@ func (o Object) Range() hcl.Range {
 	for i := len(o.Decl) - 1; i > 0; i-- {
 		if o.Decl[i] == ':' {
 			r.Filename = o.Decl[:i]
-			fmt.Sscanf(o.Decl[i+1:], "%d", &r.Start.Line)
+			r.Start.Line, _ = strconv.Atoi(o.Decl[i+1:])
 			r.End = r.Start
 			break
 		}
