@@ -53,11 +53,12 @@ func (m moves) step(a schema.Addr) (schema.Addr, bool) {
 func zones(base *revision.Revision, c *schema.Config) []schema.Moved {
 	before := map[schema.Addr]bool{}
 	gone := map[string]schema.Addr{} // by name
+	old := Zones(c, base)
 	for _, o := range base.Target {
 		if before[o.Addr] = true; o.Addr.Type != "zone" || c.Block(o.Addr) != nil {
 			continue
 		}
-		if z := Zone(c, base, o.Addr); z != nil {
+		if z := old(o.Addr); z != nil {
 			gone[z.Name] = o.Addr
 		}
 	}
@@ -182,6 +183,9 @@ func (m moves) switched(in []revision.Switched) []revision.Switched {
 // seen gives observations under the new addresses of zones. Where a place was
 // looked at under both, what was seen under the old one does not count.
 func (m moves) seen(in []Observation) []Observation {
+	if len(m.declared) == 0 {
+		return in
+	}
 	now := map[place]bool{}
 	for _, o := range in {
 		now[place{o.Zone, o.Key}] = true

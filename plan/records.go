@@ -76,7 +76,8 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 			leaving[at] = true
 		}
 	}
-	var sets []rrset
+	zones := Zones(c, base)
+	sets := make([]rrset, 0, len(sorted))
 	for _, at := range sorted {
 		v := views.at(at.zone, at.key)
 		alias := place{at.zone, rr.Key{Name: at.key.Name, Type: "CNAME"}}
@@ -86,7 +87,7 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 		if v.open == "" && v.cname != "" && len(want[at]) > 0 && !leaving[alias] {
 			v.open = fmt.Sprintf("the name is an alias for %s, beside which nothing may stand; remove the alias first", v.cname)
 		}
-		sets = append(sets, rrset{at: at, view: v, want: want[at], ours: ours[at], manual: manual(c, base, at.zone), back: p.Scope.Back != 0})
+		sets = append(sets, rrset{at: at, view: v, want: want[at], ours: ours[at], manual: byHand(zones(at.zone)), back: p.Scope.Back != 0})
 	}
 	p.unsure = p.switches(c, base, sets, views)
 	for _, s := range sets {
@@ -142,28 +143,6 @@ func alternative(r *schema.Record, origin string, data []rr.Data, v view) ([]rr.
 		return data, err
 	}
 	return v.set.Data, nil
-}
-
-// manual reports whether a person writes the zone.
-func manual(c *schema.Config, base *revision.Revision, zone schema.Addr) bool {
-	z := Zone(c, base, zone)
-	return z == nil || z.RFC2136 == nil
-}
-
-// Zone finds a zone in the configuration or, if it has left that, in the revision
-// that still has it; nil if neither does.
-func Zone(c *schema.Config, base *revision.Revision, zone schema.Addr) *schema.Zone {
-	if z := schema.At[*schema.Zone](c, zone); z != nil || base == nil {
-		return z
-	}
-	for _, o := range base.Target {
-		if o.Addr == zone {
-			if old, err := revision.Config([]revision.Object{o}); err == nil {
-				return schema.At[*schema.Zone](old, zone)
-			}
-		}
-	}
-	return nil
 }
 
 // value is an RRset, or a part of one, as a change shows it.

@@ -30,14 +30,29 @@ type view struct {
 type views map[place]view
 
 func newViews(seen []Observation) views {
-	grouped := map[place][]Observation{}
+	out := make(views, len(seen))
+	var apart map[place][]Observation // what is not sorted, which no observer gives
+	for i, end := 0, 0; i < len(seen); i = end {
+		at := place{seen[i].Zone, seen[i].Key}
+		for end = i + 1; end < len(seen) && seen[end].Key == at.key && seen[end].Zone == at.zone; end++ {
+		}
+		if _, again := out[at]; again {
+			if apart == nil {
+				apart = grouped(seen)
+			}
+			out[at] = merge(apart[at])
+			continue
+		}
+		out[at] = merge(seen[i:end])
+	}
+	return out
+}
+
+func grouped(seen []Observation) map[place][]Observation {
+	out := map[place][]Observation{}
 	for _, o := range seen {
 		at := place{o.Zone, o.Key}
-		grouped[at] = append(grouped[at], o)
-	}
-	out := make(views, len(grouped))
-	for at, obs := range grouped {
-		out[at] = merge(obs)
+		out[at] = append(out[at], o)
 	}
 	return out
 }

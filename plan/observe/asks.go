@@ -19,15 +19,9 @@ type Ask struct {
 	Itself bool
 }
 
-// compare orders by zone, then key, and of the same the one that asks more first.
+// compare orders by zone, then key.
 func (a Ask) compare(b Ask) int {
-	if c := cmp.Or(a.zone().Compare(b.zone()), a.Key.Compare(b.Key)); c != 0 || a.Itself == b.Itself {
-		return c
-	}
-	if a.Itself {
-		return -1
-	}
-	return 1
+	return cmp.Or(a.zone().Compare(b.zone()), a.Key.Compare(b.Key))
 }
 
 func (a Ask) zone() schema.Addr {
@@ -44,20 +38,22 @@ func (a Ask) zone() schema.Addr {
 // may be nil.
 func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 	var out []Ask
-	known := ours(base)
-	exists := map[own]bool{} // without a type
-	for _, o := range known {
-		exists[own{zone: o.zone, key: rr.Key{Name: o.key.Name}}] = true
+	type node struct {
+		zone *schema.Zone
+		name string
 	}
-	in := func(z *schema.Zone, name, typ string) {
-		full := rr.Full(name, z.Name)
-		// No wildcard answers for a name where something of ours stands.
-		itself := !exists[own{zone: z.Addr(), key: rr.Key{Name: full}}]
-		out = append(out, Ask{z, rr.Key{Name: full, Type: typ}, itself})
+	known := ours(cfg, base)
+	exists := make(map[node]bool, len(known))
+	for _, a := range known {
+		if !a.Itself {
+			exists[node{a.Zone, a.Key.Name}] = true
+		}
 	}
 	for _, r := range cfg.Records() {
 		if z := schema.At[*schema.Zone](cfg, r.Zone); z != nil {
-			in(z, r.Name, r.Type)
+			full := rr.Full(r.Name, z.Name)
+			// No wildcard answers for a name where something of ours stands.
+			out = append(out, Ask{z, rr.Key{Name: full, Type: r.Type}, !exists[node{z, full}]})
 		}
 	}
 	for _, e := range cfg.Expects() {
@@ -70,68 +66,86 @@ func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 		}
 	}
 	out = append(out, proofs(cfg, base)...)
-	old := map[schema.Addr]*schema.Zone{}
-	for _, o := range known {
-		z := schema.At[*schema.Zone](cfg, o.zone)
-		if z == nil || !within(o.key.Name, z.Name) {
-			if _, known := old[o.zone]; !known {
-				old[o.zone] = zoneIn(base, o.zone)
-			}
-			z = old[o.zone]
-		}
-		if z != nil {
-			out = append(out, Ask{Zone: z, Key: o.key})
-		}
-	}
+	out = append(out, known...)
 	slices.SortFunc(out, Ask.compare)
-	return slices.CompactFunc(out, func(a, b Ask) bool { return a.Zone == b.Zone && a.Key == b.Key })
+	return once(out)
 }
 
-// own is an RRset that base knows of.
+// once makes one of the asks of a sorted list that are about the same.
+func once(asks []Ask) []Ask {
+	out := asks[:0]
+	for _, a := range asks {
+		if n := len(out) - 1; n >= 0 && out[n].Zone == a.Zone && out[n].Key == a.Key {
+			out[n].Itself = out[n].Itself || a.Itself
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// own is an RRset in a zone.
 type own struct {
 	zone schema.Addr
 	key  rr.Key
 }
 
-func ours(base *revision.Revision) []own {
+// ours lists the RRsets that base knows of, each in its zone. Those that may not
+// stand there have Itself.
+func ours(cfg *schema.Config, base *revision.Revision) []Ask {
 	if base == nil {
 		return nil
 	}
-	var out []own
+	out := make([]Ask, 0, len(base.Owned))
+	var old *schema.Config // the zones of base, if it takes them
+	add := func(zone schema.Addr, key rr.Key, itself bool) {
+		z := schema.At[*schema.Zone](cfg, zone)
+		if z == nil || !within(key.Name, z.Name) {
+			if old == nil {
+				old = zonesOf(base)
+			}
+			z = schema.At[*schema.Zone](old, zone)
+		}
+		if z != nil {
+			out = append(out, Ask{Zone: z, Key: key, Itself: itself})
+		}
+	}
 	for _, o := range base.Owned {
-		out = append(out, own{o.Zone, o.Set.Key()})
+		add(o.Zone, o.Set.Key(), false)
 	}
 	for _, s := range base.Switched {
 		if s.Since.IsZero() { // was it seen?
-			out = append(out, own{s.Zone, s.Key()})
+			add(s.Zone, s.Key(), true)
 		}
 	}
 	for _, s := range slices.Concat(base.Intent, base.Pending) {
 		for _, set := range []*rr.Set{s.Before, s.After} {
 			if set != nil {
-				out = append(out, own{s.Zone, set.Key()})
+				add(s.Zone, set.Key(), true)
 			}
 		}
 	}
 	return out
 }
 
-// zoneIn gives the zone at a as base had it, nil if it had none.
-func zoneIn(base *revision.Revision, a schema.Addr) *schema.Zone {
-	for _, b := range base.Target {
-		if b.Addr != a {
-			continue
-		}
-		old, err := revision.Config([]revision.Object{b})
-		if err != nil {
-			return nil
-		}
-		return schema.At[*schema.Zone](old, a)
+// zonesOf gives the zones as base had them. What cannot be read is left out.
+func zonesOf(base *revision.Revision) *schema.Config {
+	zones := revision.Only(base.Target, "zone")
+	c, err := revision.Config(zones)
+	if err == nil {
+		return c
 	}
-	return nil
+	var readable []schema.Block
+	for _, o := range zones {
+		if c, err := revision.Config([]revision.Object{o}); err == nil {
+			readable = append(readable, c.Blocks...)
+		}
+	}
+	return schema.NewConfig(readable, nil)
 }
 
 // within reports whether the full name is the zone or below it.
 func within(name, zone string) bool {
-	return name == zone+"." || strings.HasSuffix(name, "."+zone+".")
+	rest, ok := strings.CutSuffix(name, zone+".")
+	return ok && (rest == "" || rest[len(rest)-1] == '.')
 }

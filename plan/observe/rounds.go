@@ -55,7 +55,8 @@ func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision
 func beside(cfg *schema.Config, seen []plan.Observation) []Ask {
 	there := map[own]bool{}
 	for _, o := range seen {
-		if o.Key.Type == "CNAME" && o.Set != nil && !o.Wildcard {
+		stands := o.Set != nil && !o.Wildcard
+		if o.Key.Type == "CNAME" && (stands || o.Code == plan.NoName) {
 			there[own{o.Zone, o.Key}] = true
 		}
 	}
@@ -67,7 +68,7 @@ func beside(cfg *schema.Config, seen []plan.Observation) []Ask {
 		}
 		name := rr.Full(r.Name, z.Name)
 		if there[own{r.Zone, rr.Key{Name: name, Type: "CNAME"}}] {
-			continue // beside which nothing else can stand
+			continue // nothing else stands there, or can
 		}
 		for _, typ := range plan.BesideAlias() {
 			out = append(out, Ask{Zone: z, Key: rr.Key{Name: name, Type: typ}, Itself: true})

@@ -1,0 +1,60 @@
+package plan
+
+import (
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// Zone finds a zone in the configuration or, if it has left that, in the revision
+// that still has it; nil if neither does.
+func Zone(c *schema.Config, base *revision.Revision, zone schema.Addr) *schema.Zone {
+	return Zones(c, base)(zone)
+}
+
+// Zones is Zone for many zones. What it gives may not be called by several
+// goroutines at the same time.
+func Zones(c *schema.Config, base *revision.Revision) func(schema.Addr) *schema.Zone {
+	var old map[schema.Addr]*schema.Zone // those that left, once one is asked for
+	return func(a schema.Addr) *schema.Zone {
+		if z := schema.At[*schema.Zone](c, a); z != nil || base == nil {
+			return z
+		}
+		if old == nil {
+			old = left(c, base)
+		}
+		return old[a]
+	}
+}
+
+// left gives the zones of base that are not in c.
+func left(c *schema.Config, base *revision.Revision) map[schema.Addr]*schema.Zone {
+	out := map[schema.Addr]*schema.Zone{}
+	var gone []revision.Object
+	for _, o := range revision.Only(base.Target, "zone") {
+		if c.Block(o.Addr) == nil {
+			gone = append(gone, o)
+		}
+	}
+	for i, z := range readable(gone) {
+		out[gone[i].Addr] = z
+	}
+	return out
+}
+
+// readable gives the zones in their order, nil for one that cannot be read.
+func readable(objects []revision.Object) []*schema.Zone {
+	out := make([]*schema.Zone, len(objects))
+	all, err := revision.Config(objects)
+	for i, o := range objects {
+		if err != nil {
+			all, _ = revision.Config(objects[i : i+1])
+		}
+		if all != nil {
+			out[i] = schema.At[*schema.Zone](all, o.Addr)
+		}
+	}
+	return out
+}
+
+// byHand reports whether a person writes the zone.
+func byHand(z *schema.Zone) bool { return z == nil || z.RFC2136 == nil }
