@@ -44,9 +44,11 @@ func (a *app) planCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			raw, err := m.JSON()
-			if err != nil {
-				return err
+			var raw []byte
+			if out != "" || json {
+				if raw, err = m.JSON(); err != nil {
+					return err
+				}
 			}
 			if out != "" {
 				if err := os.WriteFile(out, raw, 0o600); err != nil {
