@@ -67,6 +67,7 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 			p.Gone = append(p.Gone, n)
 		}
 	}
+	p.meanings(c, views)
 	byAddr := func(a, b Change) int { return a.Addr.Compare(b.Addr) }
 	slices.SortStableFunc(p.Changes, byAddr)
 	slices.SortStableFunc(p.Drift, byAddr)

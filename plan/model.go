@@ -13,6 +13,7 @@ import (
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
+	"github.com/mailrelay/mailrelay/schema/rr/policy"
 )
 
 // Observation is what one name server said about one RRset, at one time.
@@ -115,6 +116,9 @@ type Change struct {
 	Foreign  int    // how many values of others stand in the same RRset, untouched
 	Why      string // why it is inconclusive or must wait, or what a reader should know
 	Decl     hcl.Range
+	// Meaning is what the change of a policy in a TXT record means to receivers, by
+	// the whole RRset that the record is in.
+	Meaning []policy.Difference
 	// Held: the change, or what it takes away, waits until caches have forgotten an
 	// answer that leads mail to what stands now.
 	Held      bool

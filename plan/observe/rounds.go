@@ -43,6 +43,7 @@ func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision
 	seen, remarks := c.outside(ctx, outside(cfg, base, out.RRsets))
 	out.RRsets = append(out.RRsets, seen...)
 	out.Remarks = append(out.Remarks, remarks...)
+	out.RRsets = append(out.RRsets, c.includes(ctx, cfg, out.RRsets)...)
 	slices.Sort(out.Remarks)
 	out.Remarks = slices.Compact(out.Remarks)
 	if !slices.IsSortedFunc(out.RRsets, compare) {

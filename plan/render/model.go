@@ -15,6 +15,7 @@ import (
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
+	"github.com/mailrelay/mailrelay/schema/rr/policy"
 )
 
 // FormatVersion is the version of the JSON form. A change of the number before
@@ -61,6 +62,8 @@ type ResourceChange struct {
 	Foreign         int    `json:"foreign_values,omitempty"` // of others in the same RRset, untouched
 	Note            string `json:"note,omitempty"`
 	Decl            string `json:"declared,omitempty"` // file:line
+	// Meaning is what the change of a policy means to receivers.
+	Meaning []policy.Difference `json:"meaning,omitempty"`
 	// Held: the change, or what it takes away, waits; Note says why.
 	Held      bool      `json:"held,omitempty"`
 	NotBefore time.Time `json:"not_before,omitzero"` // the earliest time; absent: not known
@@ -229,7 +232,7 @@ func resource(c plan.Change) (ResourceChange, error) {
 	rc := ResourceChange{
 		Address: c.Addr.String(), PreviousAddress: c.PrevAddr.String(), Type: c.Addr.Type, Name: c.Addr.Name, Index: c.Addr.Key,
 		Change: Change{Actions: actions(c.Action), Before: before, After: after}, Foreign: c.Foreign, Note: c.Why, Decl: decl(c.Decl),
-		Held: c.Held, NotBefore: c.NotBefore, Needs: addresses(c.Needs),
+		Meaning: c.Meaning, Held: c.Held, NotBefore: c.NotBefore, Needs: addresses(c.Needs),
 	}
 	if c.Action == plan.Import {
 		o := c.After.AsValueMap()

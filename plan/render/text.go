@@ -120,6 +120,7 @@ func (m *Model) drift(b *bytes.Buffer, s Style, known defaults) {
 			what = "has been deleted"
 		}
 		fmt.Fprintf(b, "  # %s %s\n", s.bold(rc.Address), what)
+		rc.meaning(b, s)
 		rc.body(b, s, known)
 	}
 }
@@ -153,6 +154,7 @@ func (rc ResourceChange) text(b *bytes.Buffer, s Style, known defaults) {
 	} else if rc.Note != "" {
 		fmt.Fprintf(b, "  # (%s)\n", rc.Note)
 	}
+	rc.meaning(b, s)
 	rc.body(b, s, known)
 }
 

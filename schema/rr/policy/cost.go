@@ -34,9 +34,9 @@ type Cost struct {
 // Over reports whether receivers give up because of the cost.
 func (c Cost) Over() bool { return c.Lookups > MaxLookups || c.Void > MaxVoid }
 
-// enough is a number of look-ups far beyond what is allowed, at which counting ends:
+// enough is a number of look-ups beyond what is allowed, at which counting ends:
 // the ways through includes may be many.
-const enough = 1000
+const enough = 3 * MaxLookups
 
 // CostOf counts the look-ups of the SPF record r at name, which is full, with those
 // of the records that it leads to (RFC 7208, 4.6.4). ask is called for each that has
@@ -59,7 +59,8 @@ type walk struct {
 func (w *walk) record(name string, r Record, path []string) {
 	path = append(slices.Clip(path), name)
 	for _, t := range r.Effective() {
-		if w.cost.Lookups > enough {
+		if w.cost.Lookups >= enough {
+			w.cost.Open = append(w.cost.Open, fmt.Sprintf("counting ended at %d look-ups", enough))
 			return
 		}
 		target := fqdn(t.Domain)

@@ -45,6 +45,18 @@ func Compare(kind Kind, name, before, after string) []Difference {
 	return out
 }
 
+// New says what a policy that was not there before means beside its words: the
+// actions of DMARC with their defaults, the key of DKIM, and what receivers cannot
+// use.
+func New(kind Kind, text string) []Difference {
+	is, err := Read(kind, text)
+	if kind == SPF {
+		_, err = ReadSPF(text)
+	}
+	is = slices.DeleteFunc(is, func(f Field) bool { return !slices.Contains([]string{"p", "sp", "pct", "key", "t"}, f.Name) })
+	return append(compareFields(kind, nil, is), compareErrors(kind, nil, err)...)
+}
+
 // Read gives what a policy other than SPF means. The error says what receivers
 // cannot use of it.
 func Read(kind Kind, text string) ([]Field, error) {
