@@ -117,7 +117,7 @@ func costs(at place, old, text string, now, then *known) []policy.Difference {
 		if old != "" {
 			d.Before = strconv.Itoa(was)
 		}
-		if d.Before != d.After || is > limit {
+		if was != is || is > limit {
 			out = append(out, d)
 		}
 	}

@@ -3,6 +3,7 @@ package observe
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -60,6 +61,9 @@ func (r *round) resolver() (*server, error) {
 		addrs, err := r.c.resolvers()
 		if err != nil {
 			return nil, err
+		}
+		if len(addrs) == 0 {
+			return nil, errors.New("there are no resolvers to ask: name some in the mailrelay block, resolvers = [\"192.0.2.53\"]")
 		}
 		r.known = &server{addrs: addrs, any: true}
 	}

@@ -96,6 +96,19 @@ func TestIncludesSilent(t *testing.T) {
 	}
 }
 
+// TestIncludesNobody: without resolvers there is nobody to ask, which is no reason to
+// fail.
+func TestIncludesNobody(t *testing.T) {
+	ours := serve(t, dnstest.Options{Zones: map[string]string{"contoso.com": contoso}})
+	z := zone(t, "zone.contoso", "contoso.com", ours.Addr())
+	record := block(t, "record.spf", attrs{"zone": text("zone.contoso"), "name": text("news"), "type": text("TXT"), "values": list("v=spf1 include:a.example -all")})
+	cfg := schema.NewConfig([]schema.Block{z, record}, nil)
+	seen := New(Options{Resolvers: []string{}, Clock: clock}).Observe(t.Context(), cfg, nil)
+	if last := seen.RRsets[len(seen.RRsets)-1]; last.Key != key("a.example.", "TXT") || last.Err == "" {
+		t.Errorf("seen %+v", seen.RRsets)
+	}
+}
+
 // TestIncludesNothing: without an SPF record nobody is asked anything more.
 func TestIncludesNothing(t *testing.T) {
 	ours := serve(t, dnstest.Options{Zones: map[string]string{"contoso.com": contoso}})

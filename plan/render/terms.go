@@ -14,18 +14,11 @@ import (
 func (rc ResourceChange) meaning(b *bytes.Buffer, s Style) {
 	for i := 0; i < len(rc.Meaning); {
 		kind := rc.Meaning[i].Kind
-		var words, reasons []string
+		var words []string
 		for ; i < len(rc.Meaning) && rc.Meaning[i].Kind == kind; i++ {
-			d := rc.Meaning[i]
-			words = append(words, s.difference(d, rc.Change.Actions[0] != "update"))
-			if d.Limit > 0 && len(d.AtLeast) > 0 {
-				reasons = d.AtLeast
-			}
+			words = append(words, s.difference(rc.Meaning[i], rc.Change.Actions[0] != "update"))
 		}
 		fmt.Fprintf(b, "  # %s: %s\n", kind, strings.Join(words, ", "))
-		for _, why := range reasons {
-			fmt.Fprintf(b, "  # (%s is not counted beyond %s)\n", kind, why)
-		}
 	}
 }
 
@@ -72,9 +65,9 @@ func (s Style) counted(d policy.Difference) string {
 	if d.Term == "records" && n > d.Limit {
 		return s.paint("31", d.After+" records") + fmt.Sprintf(" at the name, and receivers use none where there are more than %d", d.Limit)
 	}
-	least := ""
+	least, without := "", ""
 	if len(d.AtLeast) > 0 {
-		least = "at least "
+		least, without = "at least ", " without what "+strings.Join(d.AtLeast, " and ")+" needs"
 	}
 	after := d.After
 	if n > d.Limit {
@@ -83,5 +76,5 @@ func (s Style) counted(d policy.Difference) string {
 	if d.Before != "" && d.Before != d.After {
 		after = d.Before + " -> " + after
 	}
-	return fmt.Sprintf("%s %s%s of %d", d.Term, least, after, d.Limit)
+	return fmt.Sprintf("%s %s%s of %d%s", d.Term, least, after, d.Limit, without)
 }

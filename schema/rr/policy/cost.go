@@ -12,7 +12,7 @@ type Question struct{ Name, Type string } // Name is full, in lower case, with t
 // Answer is what is known about a question. The zero Answer is a name that holds
 // nothing of the type.
 type Answer struct {
-	Open  string   // why nobody knows; the rest means nothing then
+	Open  bool     // nobody knows; the rest means nothing then
 	Found bool     // there is something of the type
 	Texts []string // of TXT
 }
@@ -22,7 +22,8 @@ type Answer struct {
 type Cost struct {
 	Lookups int // of at most MaxLookups
 	Void    int // of them that find nothing; of at most MaxVoid
-	// Open says why there may be more of both: records that could not be read. Sorted.
+	// Open says why there may be more of both: the names of records that could not be
+	// read, because nobody answered, the message decides, or it is enough. Sorted.
 	Open []string
 	// Broken says why receivers take the record as an error (permerror), whatever it
 	// costs; empty if they do not.
@@ -60,7 +61,7 @@ func (w *walk) record(name string, r Record, path []string) {
 	path = append(slices.Clip(path), name)
 	for _, t := range r.Effective() {
 		if w.cost.Lookups >= enough {
-			w.cost.Open = append(w.cost.Open, fmt.Sprintf("counting ended at %d look-ups", enough))
+			w.cost.Open = append(w.cost.Open, strings.TrimSuffix(name, "."))
 			return
 		}
 		target := fqdn(t.Domain)
@@ -71,7 +72,7 @@ func (w *walk) record(name string, r Record, path []string) {
 		case t.Name == "include" && !t.Modifier(), t.Name == "redirect" && t.Modifier():
 			w.cost.Lookups++
 			if t.Macros() {
-				w.cost.Open = append(w.cost.Open, t.String()+" depends on the message")
+				w.cost.Open = append(w.cost.Open, t.Domain)
 			} else {
 				w.follow(t, target, path)
 			}
@@ -95,7 +96,7 @@ func (w *walk) lookup(t Term, questions ...Question) {
 		return
 	}
 	for _, q := range questions {
-		if a := w.ask(q); a.Found || a.Open != "" {
+		if a := w.ask(q); a.Found || a.Open {
 			return
 		}
 	}
@@ -115,8 +116,8 @@ func (w *walk) follow(t Term, target string, path []string) {
 		return
 	}
 	a := w.ask(Question{target, "TXT"})
-	if a.Open != "" {
-		w.cost.Open = append(w.cost.Open, strings.TrimSuffix(target, ".")+": "+a.Open)
+	if a.Open {
+		w.cost.Open = append(w.cost.Open, strings.TrimSuffix(target, "."))
 		return
 	}
 	if !a.Found {

@@ -17,7 +17,7 @@ type Difference struct {
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
 	Limit  int    `json:"limit,omitempty"` // of what is counted
-	// AtLeast says why what is counted may be more.
+	// AtLeast are the names of what could not be counted.
 	AtLeast []string `json:"at_least,omitempty"`
 }
 
@@ -45,15 +45,14 @@ func Compare(kind Kind, name, before, after string) []Difference {
 	return out
 }
 
-// New says what a policy that was not there before means beside its words: the
-// actions of DMARC with their defaults, the key of DKIM, and what receivers cannot
-// use.
+// New says what a policy that was not there before means beside its words: the key of
+// DKIM, and what receivers cannot use.
 func New(kind Kind, text string) []Difference {
 	is, err := Read(kind, text)
 	if kind == SPF {
 		_, err = ReadSPF(text)
 	}
-	is = slices.DeleteFunc(is, func(f Field) bool { return !slices.Contains([]string{"p", "sp", "pct", "key", "t"}, f.Name) })
+	is = slices.DeleteFunc(is, func(f Field) bool { return f.Name != "key" })
 	return append(compareFields(kind, nil, is), compareErrors(kind, nil, err)...)
 }
 
