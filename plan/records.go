@@ -94,7 +94,14 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 		if !p.Scope.concerns(s.want, s.ours) {
 			continue
 		}
+		l, err := s.keepSenders(p)
+		if err != nil {
+			return err
+		}
 		s.decide(p)
+		if l != nil {
+			l.postpone(p, base, s)
+		}
 	}
 	return nil
 }

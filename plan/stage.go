@@ -11,7 +11,8 @@ import (
 
 // stages decides whether each domain may be in the stage that it names. A gate
 // that is not met refuses the plan of a domain that is about to enter the stage;
-// once it is in, a gate that fails later is a warning.
+// once it is in, a gate that fails later is a warning. So it is for a domain that
+// goes back, which must be possible at any time.
 func (p *Plan) stages(c *schema.Config, base *revision.Revision) {
 	for _, d := range schema.All[*schema.Domain](c) {
 		stage := schema.At[*schema.Stage](c, d.Stage)
@@ -25,6 +26,8 @@ func (p *Plan) stages(c *schema.Config, base *revision.Revision) {
 		if in && now.Stage == stage.Addr() {
 			next.Since = now.Since
 			severity, summary = "warning", fmt.Sprintf("a gate of %s fails, and %s is in it", stage.Addr(), d.Addr())
+		} else if in && before(c, base, stage.Addr(), now.Stage) {
+			severity, summary = "warning", fmt.Sprintf("a gate of %s fails, and %s goes back to it", stage.Addr(), d.Addr())
 		} else if why := p.held(stage, now, in); why != "" {
 			unmet = append(unmet, why)
 		}
@@ -47,6 +50,32 @@ func entered(base *revision.Revision, domain schema.Addr) (revision.Entered, boo
 		return revision.Entered{}, false
 	}
 	return base.Stages[i], true
+}
+
+// before reports whether one stage comes before another by way of after, as the
+// configuration says or, for a stage that left it, base.
+func before(c *schema.Config, base *revision.Revision, a, b schema.Addr) bool {
+	for range len(c.Blocks) + len(base.Target) {
+		stage := schema.At[*schema.Stage](c, b)
+		if stage == nil {
+			i := slices.IndexFunc(base.Target, func(o revision.Object) bool { return o.Addr == b })
+			if i < 0 {
+				return false
+			}
+			old, err := revision.Config(base.Target[i : i+1])
+			if err != nil {
+				return false
+			}
+			stage = schema.At[*schema.Stage](old, b)
+		}
+		if stage.After.IsZero() {
+			return false
+		}
+		if b = stage.After; a == b {
+			return true
+		}
+	}
+	return false
 }
 
 // held says why a stage may not follow the one that the domain is in; empty if
@@ -78,7 +107,7 @@ func (p *Plan) requirement(c *schema.Config, a schema.Addr) string {
 		}
 	}
 	for _, ch := range p.Changes {
-		if !means(ch.Addr) {
+		if !means(ch.Addr) || ch.Pending { // what is pending stands, with more than is wanted
 			continue
 		}
 		if ch.Action == Inconclusive {

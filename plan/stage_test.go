@@ -96,3 +96,44 @@ func TestStages(t *testing.T) {
 		})
 	}
 }
+
+// TestWayBack has three stages in a row: a domain goes back through all of them at
+// once, whatever their gates say, and forward again only in order.
+func TestWayBack(t *testing.T) {
+	w := newWorld(t)
+	domain := schema.Addr{Type: "domain", Name: "contoso"}
+	stage := func(name string, attrs map[string]cty.Value) schema.Block {
+		return w.block(schema.Addr{Type: "stage", Name: name}, attrs)
+	}
+	config := func(at string) *schema.Config {
+		return schema.NewConfig(append(w.config().Blocks,
+			stage("one", nil),
+			stage("two", map[string]cty.Value{"after": cty.StringVal("stage.one"), "hold": cty.StringVal("1h"), "requires": cty.ListVal([]cty.Value{cty.StringVal("expect.rdns")})}),
+			stage("three", map[string]cty.Value{"after": cty.StringVal("stage.two"), "hold": cty.StringVal("1h")}),
+			w.block(schema.Addr{Type: "expect", Name: "rdns"}, map[string]cty.Value{"zone": cty.StringVal("zone.contoso"), "name": cty.StringVal("rdns"), "type": cty.StringVal("A"), "values": cty.ListVal([]cty.Value{cty.StringVal("192.0.2.1")})}),
+			w.block(domain, map[string]cty.Value{"name": cty.StringVal("contoso.com"), "stage": cty.StringVal("stage." + at)})), nil)
+	}
+	for _, tt := range []struct {
+		from, to string
+		refused  bool
+		findings int // the gate of two is never met
+	}{
+		{"three", "two", false, 1},
+		{"three", "one", false, 0},
+		{"two", "one", false, 0},
+		{"one", "three", true, 1},
+		{"one", "two", true, 1},
+		{"two", "three", false, 0},
+	} {
+		target, err := revision.Objects(config(tt.from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.base = &revision.Revision{Serial: 1, Target: target, Stages: []revision.Entered{{Domain: domain, Stage: schema.Addr{Type: "stage", Name: tt.from}, Since: now.Add(-time.Hour)}}}
+		w.base.Seal()
+		p := w.plan(config(tt.to))
+		if p.Refused() != tt.refused || len(p.Findings) != tt.findings {
+			t.Errorf("from %s to %s: refused %v: %+v", tt.from, tt.to, p.Refused(), p.Findings)
+		}
+	}
+}

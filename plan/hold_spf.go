@@ -1,0 +1,123 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
+	"github.com/mailrelay/mailrelay/schema/rr/policy"
+)
+
+// spfRoom is how many bytes an SPF record may have that lets in the senders of
+// before and after: beyond that, answers over UDP are cut (RFC 7208, 3.4).
+const spfRoom = 1000
+
+// later is an SPF record that has to wait: what is written now lets in the senders
+// of before too.
+type later struct {
+	addr  schema.Addr
+	wait  wait
+	final *rr.Set          // the RRset once its time has come
+	owned []revision.Owned // what is ours of it then
+}
+
+// keepSenders puts, in the place of an SPF record that lets fewer senders in, one
+// that lets in those of before too, for as long as mail in the zone may take its old
+// way. nil: nothing has to wait. What cannot be put together is given up, and a
+// finding (MR402) says so.
+func (s *rrset) keepSenders(p *Plan) (*later, error) {
+	if s.at.key.Type != "TXT" || s.view.open != "" || s.view.set == nil {
+		return nil, nil
+	}
+	w, waits := p.waitFor(func(sw revision.Switched) bool { return sw.Was != nil && sw.Zone == s.at.zone })
+	if !waits {
+		return nil, nil
+	}
+	old, ok := s.replaced()
+	if !ok {
+		return nil, nil
+	}
+	for i, want := range s.want {
+		for j, d := range want.data {
+			next, err := policy.ReadSPF(d.Text())
+			if err != nil || len(policy.Lost(old, next)) == 0 {
+				continue
+			}
+			l := &later{addr: want.block.Addr(), wait: w}
+			l.final, l.owned = s.after()
+			both, err := policy.Union(old, next)
+			if err == nil && len(both.String()) > spfRoom {
+				err = fmt.Errorf("the record that lets both in has %d bytes, which is too long", len(both.String()))
+			}
+			if n := lookups(both); err == nil && n > policy.MaxLookups {
+				err = fmt.Errorf("the record that lets both in needs %d look-ups, and %d are allowed", n, policy.MaxLookups)
+			}
+			if err != nil {
+				p.Findings = append(p.Findings, Finding{Code: "MR402", Severity: "warning", Addr: l.addr, Decl: position(want.block), Allowed: want.block.Allowed()["MR402"],
+					Summary: fmt.Sprintf("%s cannot let the senders of before in until it is safe", l.addr),
+					Detail:  fmt.Sprintf("%s. Mail that takes its old way may fail SPF meanwhile: %s. Take fewer senders away at a time.", sentence(w.why), err)})
+				return nil, nil
+			}
+			text, err := rr.Parse("TXT", "", both.String())
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", l.addr, err)
+			}
+			s.want = slices.Clone(s.want)
+			s.want[i].data = slices.Clone(want.data)
+			s.want[i].data[j] = text
+			return l, nil
+		}
+	}
+	return nil, nil
+}
+
+// replaced is the SPF record that stands there and is ours to replace.
+func (s *rrset) replaced() (policy.Record, bool) {
+	all := slices.ContainsFunc(s.want, func(w wanted) bool { return w.block.Exclusive })
+	for _, d := range s.view.set.Data {
+		mine := all || slices.ContainsFunc(s.ours, func(o revision.Owned) bool { return o.Set.Has(d) })
+		if r, err := policy.ReadSPF(d.Text()); err == nil && mine {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// lookups counts the look-ups of a record itself.
+func lookups(r policy.Record) int {
+	n := 0
+	for _, t := range r {
+		if slices.Contains([]string{"include", "a", "mx", "ptr", "exists", "redirect"}, t.Name) {
+			n++
+		}
+	}
+	return n
+}
+
+// postpone adds to the plan what has to wait of an SPF record, once the RRset that
+// is written now has been decided.
+func (l *later) postpone(p *Plan, base *revision.Revision, s rrset) {
+	now, _ := s.after()
+	step := revision.Step{Addrs: []schema.Addr{l.addr}, Zone: s.at.zone, Before: now, After: l.final, Owned: l.owned, NotBefore: l.wait.until}
+	p.Pending = append(p.Pending, step)
+	for i := range p.Changes {
+		if c := &p.Changes[i]; c.Addr == l.addr && c.Key() == s.at.key {
+			c.hold(l.wait)
+			return
+		}
+	}
+	ch := Change{Addr: l.addr, Action: Update}
+	for i, w := range s.want {
+		if w.block.Addr() == l.addr {
+			_, mine := s.after()
+			ch.Before, ch.After, ch.Decl = value(s.at.zone, &mine[i].Set), value(s.at.zone, &l.owned[i].Set), w.block.Decl()
+		}
+	}
+	ch.hold(l.wait)
+	ch.Pending = slices.ContainsFunc(base.Pending, func(b revision.Step) bool {
+		return b.Zone == step.Zone && b.Key() == step.Key() && same(b.After, step.After)
+	})
+	p.Changes = append(p.Changes, ch)
+}
