@@ -27,6 +27,7 @@ type revisionStatus struct {
 	Applied time.Time     `json:"applied"`
 	By      string        `json:"by"`
 	Intent  int           `json:"intent"` // RRsets that an apply left unfinished
+	waitingStatus
 }
 
 type nodeStatus struct {
@@ -83,7 +84,7 @@ func (a *app) status(ctx context.Context) (*status, error) {
 	var hash revision.Hash
 	if cur != nil {
 		hash = cur.Hash
-		s.Revision = &revisionStatus{cur.Serial, cur.Hash, cur.Applied, cur.By, len(cur.Intent)}
+		s.Revision = &revisionStatus{cur.Serial, cur.Hash, cur.Applied, cur.By, len(cur.Intent), newWaiting(cur)}
 	}
 	for _, n := range nodes {
 		s.Nodes = append(s.Nodes, nodeStatus{n, nodeState(n, hash, a.world.clock())})
@@ -128,6 +129,7 @@ func (s *status) text(w io.Writer, now time.Time) error {
 		if r.Intent > 0 {
 			fmt.Fprintf(&b, "An apply ended before it was done with %d RRsets. Run mailrelay apply to finish it.\n", r.Intent)
 		}
+		r.waitingStatus.text(&b)
 	}
 	s.proofs(&b)
 	if len(s.Nodes) == 0 {

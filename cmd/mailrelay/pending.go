@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
+)
+
+// waitingStatus is what the current revision leaves for later, and the stages of
+// its domains.
+type waitingStatus struct {
+	Pending  []pendingStatus  `json:"pending"`  // records that will be written
+	Retained []retainedStatus `json:"retained"` // blocks that stay in force
+	Stages   []stageStatus    `json:"stages"`
+}
+
+type pendingStatus struct {
+	Addresses []schema.Addr `json:"addresses"`
+	Record    string        `json:"record"`              // name and type
+	NotBefore time.Time     `json:"not_before,omitzero"` // absent: not known yet
+}
+
+type retainedStatus struct {
+	Address schema.Addr `json:"address"`
+	Until   time.Time   `json:"until,omitzero"` // absent: not known yet
+}
+
+type stageStatus struct {
+	Domain schema.Addr `json:"domain"`
+	Stage  schema.Addr `json:"stage"`
+	Since  time.Time   `json:"since"`
+}
+
+func newWaiting(r *revision.Revision) waitingStatus {
+	w := waitingStatus{Pending: []pendingStatus{}, Retained: []retainedStatus{}, Stages: []stageStatus{}}
+	for _, s := range r.Pending {
+		w.Pending = append(w.Pending, pendingStatus{s.Addrs, s.Key().String(), s.NotBefore})
+	}
+	for _, k := range r.Retained {
+		w.Retained = append(w.Retained, retainedStatus{k.Object.Addr, k.Until})
+	}
+	for _, e := range r.Stages {
+		w.Stages = append(w.Stages, stageStatus(e))
+	}
+	return w
+}
+
+func (w waitingStatus) text(b *strings.Builder) {
+	until := func(t time.Time) string {
+		if t.IsZero() {
+			return "until all servers show where mail goes now, and caches have forgotten the old way"
+		}
+		return "until " + t.UTC().Format(time.RFC3339)
+	}
+	for _, s := range w.Stages {
+		fmt.Fprintf(b, "%s is in %s since %s.\n", s.Domain, s.Stage, s.Since.UTC().Format(time.RFC3339))
+	}
+	for _, p := range w.Pending {
+		var names []string
+		for _, a := range p.Addresses {
+			names = append(names, a.String())
+		}
+		fmt.Fprintf(b, "Pending: %s (%s), %s.\n", strings.Join(names, ", "), p.Record, until(p.NotBefore))
+	}
+	for _, k := range w.Retained {
+		fmt.Fprintf(b, "Retained: %s stays in force %s.\n", k.Address, until(k.Until))
+	}
+}
