@@ -21,7 +21,7 @@ record "mx" {
 record "spf" { # lists both sides for as long as both send
   zone   = zone.wingtip
   type   = "TXT"
-  values = [spf({ ip4 = relay.edge.egress_addresses, include = ["spf.protection.outlook.com"], all = "softfail" })]
+  values = [spf({ ip4 = domain.wingtip.stage.senders, include = ["spf.protection.outlook.com"], all = "softfail" })]
 }
 
 service "microsoft365" "wingtip" {

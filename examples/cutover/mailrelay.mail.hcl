@@ -4,10 +4,12 @@
 #
 #     coexist   mail comes in through the relay, which knows who has moved
 #     cutover   mail goes to Exchange Online, which knows everybody
+#     done      nothing sends through the relay any more, and nobody wants to go back
 #
 # The cutover is refused until two days have passed in coexist and what Exchange
 # Online needs stands in DNS. The relay keeps accepting the domain afterwards, since
-# others may know the old MX for as long as its TTL says.
+# others may know the old MX for as long as its TTL says: whatever is taken out of
+# these files, stays in force until then.
 
 mailrelay {
   required_version = ">= 0.1"
@@ -18,9 +20,10 @@ locals {
 }
 
 stage "coexist" {
-  mx  = ["10 ${relay.edge.hostname}."]
-  ttl = 300
-  via = send_connector.mailbox_server
+  mx      = ["10 ${relay.edge.hostname}."]
+  ttl     = 300
+  via     = send_connector.mailbox_server
+  senders = relay.edge.egress_addresses
 }
 
 stage "cutover" {
@@ -28,9 +31,20 @@ stage "cutover" {
   hold     = "48h"
   requires = [service.microsoft365.wingtip, record.spf, expect.rdns]
 
-  mx  = ["0 wingtip-example.mail.protection.outlook.com."]
-  ttl = 300 # raise it once nobody wants to go back
-  via = send_connector.exchange_online
+  mx      = ["0 wingtip-example.mail.protection.outlook.com."]
+  ttl     = 300
+  via     = send_connector.exchange_online
+  senders = relay.edge.egress_addresses
+}
+
+stage "done" {
+  after = stage.cutover
+  hold  = "14d"
+
+  mx      = ["0 wingtip-example.mail.protection.outlook.com."]
+  ttl     = 3600
+  via     = send_connector.exchange_online
+  senders = []
 }
 
 domain "wingtip" {
