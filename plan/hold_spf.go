@@ -73,16 +73,21 @@ func (s *rrset) keepSenders(p *Plan) (*later, error) {
 	return nil, nil
 }
 
-// replaced is the SPF record that stands there and is ours to replace.
+// replaced is the one SPF record that stands there, if it is ours to replace, and the
+// only one that is wanted takes its place. Of two, receivers make nothing.
 func (s *rrset) replaced() (policy.Record, bool) {
-	all := slices.ContainsFunc(s.want, func(w wanted) bool { return w.block.Exclusive })
-	for _, d := range s.view.set.Data {
-		mine := all || slices.ContainsFunc(s.ours, func(o revision.Owned) bool { return o.Set.Has(d) })
-		if r, err := policy.ReadSPF(d.Text()); err == nil && mine {
-			return r, true
-		}
+	spf := func(d rr.Data) bool { _, err := policy.ReadSPF(d.Text()); return err == nil }
+	count := func(data []rr.Data) int {
+		return len(slices.DeleteFunc(slices.Clone(data), func(d rr.Data) bool { return !spf(d) }))
 	}
-	return nil, false
+	if count(s.view.set.Data) != 1 || count(s.wanted()) != 1 {
+		return nil, false
+	}
+	d := s.view.set.Data[slices.IndexFunc(s.view.set.Data, spf)]
+	mine := slices.ContainsFunc(s.want, func(w wanted) bool { return w.block.Exclusive }) ||
+		slices.ContainsFunc(s.ours, func(o revision.Owned) bool { return o.Set.Has(d) })
+	r, _ := policy.ReadSPF(d.Text())
+	return r, mine
 }
 
 // lookups counts the look-ups of a record itself.
