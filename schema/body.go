@@ -15,7 +15,8 @@ type Body struct {
 	// object, further attributes of any name. It cannot be written itself.
 	Open string
 
-	typ cty.Type // what Type gives, once the description is complete
+	typ    cty.Type // what Type gives, once the description is complete
+	sorted []int    // the places of attributes and nested blocks in the order of their names, likewise
 }
 
 // Attr describes one attribute.

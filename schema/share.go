@@ -1,9 +1,14 @@
 package schema
 
-import "github.com/zclconf/go-cty/cty"
+import (
+	"slices"
+	"strings"
 
-// complete is called when the description of b is, and makes its types, which are
-// asked for with every block.
+	"github.com/zclconf/go-cty/cty"
+)
+
+// complete is called when the description of b is, and makes its types and its
+// order, which are asked for with every block.
 func (b *Body) complete() {
 	for i := range b.Blocks {
 		n := &b.Blocks[i]
@@ -18,6 +23,15 @@ func (b *Body) complete() {
 		n.typ = n.Type()
 	}
 	b.typ = b.Type()
+	b.sorted = make([]int, len(b.Attrs)+len(b.Blocks))
+	for i := range b.sorted {
+		b.sorted[i] = i
+	}
+	slices.SortFunc(b.sorted, func(i, j int) int {
+		first, _ := b.item(i)
+		second, _ := b.item(j)
+		return strings.Compare(first, second)
+	})
 }
 
 // OfType gives v with the type ty, if that is its type. Every object has a

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -102,18 +103,19 @@ type Entered struct {
 func Objects(c *schema.Config) ([]Object, error) {
 	out := make([]Object, 0, len(c.Blocks))
 	types := schema.Types()
+	var raw []byte
 	for _, b := range c.Blocks {
-		o, err := object(b, schema.TypeNamed(types, b.Addr().Type))
-		if err != nil {
-			return nil, err
+		var err error
+		if raw, err = schema.TypeNamed(types, b.Addr().Type).AppendJSON(raw[:0], b); err != nil {
+			return nil, fmt.Errorf("%s: %w", b.Addr(), err)
+		}
+		o := Object{Addr: b.Addr(), Value: slices.Clone(raw)}
+		if d := b.Decl(); d.Filename != "" {
+			o.Decl = d.Filename + ":" + strconv.Itoa(d.Start.Line)
 		}
 		out = append(out, o)
 	}
 	return out, nil
-}
-
-func object(b schema.Block, t *schema.Type) (Object, error) {
-	return NewObject(b.Addr(), t, b.Value(), b.Decl())
 }
 
 // NewObject stores the canonical value v of a block of type t.
@@ -139,11 +141,7 @@ func Config(objects []Object) (*schema.Config, error) {
 		if t == nil {
 			return nil, fmt.Errorf("%s: this version of mailrelay does not know blocks of type %q", o.Addr, o.Addr.Type)
 		}
-		v, err := ctyjson.Unmarshal(o.Value, t.Body.Type())
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", o.Addr, err)
-		}
-		b, err := t.New(o.Addr, v, o.Range())
+		b, err := t.FromJSON(o.Addr, o.Value, o.Range())
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.Addr, err)
 		}
@@ -174,11 +172,26 @@ func (o Object) Cty(t *schema.Type) (cty.Value, error) {
 // ConfigHash names what the objects mean. Where they were declared does not
 // count.
 func ConfigHash(objects []Object) Hash {
-	bare := make([]Object, len(objects))
-	for i, o := range objects {
-		bare[i] = Object{Addr: o.Addr, Value: o.Value}
+	if len(objects) == 0 {
+		return hash(objects)
 	}
-	return hash(bare)
+	sum := sha256.New()
+	text := []byte{'['}
+	for i, o := range objects {
+		if i > 0 {
+			text = append(text[:0], ',')
+		}
+		text = appendJSON(append(text, `{"address":`...), o.Addr)
+		text = append(text, `,"value":`...)
+		if tight(o.Value) {
+			text = append(text, o.Value...)
+		} else {
+			text = appendJSON(text, o.Value)
+		}
+		sum.Write(append(text, '}'))
+	}
+	sum.Write([]byte{']'})
+	return Hash(hex.EncodeToString(sum.Sum(nil)))
 }
 
 // Seal sets the hash of r, which must be complete otherwise.
@@ -202,13 +215,35 @@ func (r *Revision) Check() error {
 	return nil
 }
 
+// tight reports whether raw is JSON that encoding/json would write as it stands:
+// without spaces between values, and without what it escapes. It is false for some
+// that is.
+func tight(raw json.RawMessage) bool {
+	quoted := false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c < ' ', c > '~', c == '<', c == '>', c == '&', c == ' ' && !quoted:
+			return false
+		case c == '"':
+			quoted = !quoted
+		case c == '\\':
+			i++
+		}
+	}
+	return len(raw) > 0
+}
+
 // hash is the SHA-256 of the JSON of v, which is canonical: fields stand in the
 // order of the struct, and values were marshalled from cty with sorted keys.
 func hash(v any) Hash {
+	sum := sha256.Sum256(appendJSON(nil, v))
+	return Hash(hex.EncodeToString(sum[:]))
+}
+
+func appendJSON(buf []byte, v any) []byte {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // only types of this package come here, and all of them marshal
 	}
-	sum := sha256.Sum256(raw)
-	return Hash(hex.EncodeToString(sum[:]))
+	return append(buf, raw...)
 }
