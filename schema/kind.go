@@ -230,7 +230,11 @@ func (k secretKind) Canon(v cty.Value) (cty.Value, error) {
 
 // Convert converts v to the type of k, with an error that names what is wanted.
 func Convert(k Kind, v cty.Value) (cty.Value, error) {
-	out, err := convert.Convert(v, k.Type())
+	ty := k.Type()
+	if v.Type().Equals(ty) && ty != cty.DynamicPseudoType {
+		return v, nil
+	}
+	out, err := convert.Convert(v, ty)
 	if err != nil {
 		return v, fmt.Errorf("%s; write %s", err, k.What())
 	}

@@ -30,15 +30,19 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 	result := map[string]cty.Value{}
 	faulty := 0
 	var like *pattern
+	var inner *hcl.EvalContext
 	for it := items.ElementIterator(); it.Next() && faulty < maxFaulty; {
 		key, value := it.Element()
 		if d := badKey(key, b); d != nil {
 			n.broken = true
 			return cty.DynamicVal, append(diags, d)
 		}
-		inner := ctx.NewChild()
-		inner.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
-		if v, ok := ev.again(n, inner, key.AsString(), like); ok {
+		e := each{key, value}
+		if inner == nil {
+			inner = ctx.NewChild()
+		}
+		inner.Variables = e.variables()
+		if v, ok := ev.again(n, inner, e, like); ok {
 			if n.used {
 				result[key.AsString()] = v
 			}
@@ -48,6 +52,7 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 		if like == nil {
 			like = made
 		}
+		inner = nil // diagnostics may hold it
 		if more.HasErrors() {
 			faulty++
 			diags = diags.Extend(unsaid(diags, more))

@@ -2,7 +2,6 @@ package lang
 
 import (
 	"github.com/hashicorp/hcl/v2"
-	"github.com/zclconf/go-cty/cty"
 
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/mailtest"
@@ -38,7 +37,7 @@ func (ts *tests) instances(ev *evaluator, n *node) hcl.Diagnostics {
 			return append(diags, d)
 		}
 		inner := ctx.NewChild()
-		inner.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
+		inner.Variables = each{key, value}.variables()
 		more := ts.instance(ev, n, inner, key.AsString())
 		if more.HasErrors() {
 			faulty++

@@ -35,6 +35,7 @@ func (m *meter) limit(f function.Function, grows growth) function.Function {
 		}
 		return m.room(grows(args, m.left))
 	}
+	var made cty.Value // go-cty asks for the type first: that is where the work is done
 	return function.New(&function.Spec{
 		Description: f.Description(),
 		Params:      f.Params(),
@@ -43,14 +44,14 @@ func (m *meter) limit(f function.Function, grows growth) function.Function {
 			if err := check(args); err != nil {
 				return cty.NilType, err
 			}
-			return f.ReturnTypeForValues(args)
-		},
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			v, err := f.Call(args)
-			if err != nil {
-				return v, err
+			if made = v; err != nil {
+				return cty.NilType, err
 			}
-			return v, m.all(v)
+			return v.Type(), nil
+		},
+		Impl: func([]cty.Value, cty.Type) (cty.Value, error) {
+			return made, m.all(made)
 		},
 	})
 }

@@ -26,16 +26,17 @@ func (s *scope) pattern(made schema.Block) *pattern {
 
 // again makes an instance of n after a pattern, which may be nil. It is false
 // where something is wrong, and as if nothing had been done: instance says what.
-func (ev *evaluator) again(n *node, ctx *hcl.EvalContext, key string, p *pattern) (cty.Value, bool) {
+func (ev *evaluator) again(n *node, ctx *hcl.EvalContext, e each, p *pattern) (cty.Value, bool) {
 	if p == nil {
 		return cty.NilVal, false
 	}
 	before := *ev.meter
 	s := ev.scope(n, ctx)
+	s.each = e
 	if ev.meter.spend(blockCost+p.cost) == nil {
 		values := s.values(n.block.body, false)
 		if !s.failed && len(s.diags) == 0 {
-			if made, err := n.block.typ.Make(n.block.addr(key), values, p.block, n.decl); err == nil {
+			if made, err := n.block.typ.Make(n.block.addr(e.key.AsString()), values, p.block, n.decl); err == nil {
 				return ev.keep(s, made, nil), true
 			}
 		}

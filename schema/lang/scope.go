@@ -11,6 +11,7 @@ import (
 // scope is the evaluation of one instance of a block.
 type scope struct {
 	ctx     *hcl.EvalContext
+	each    each
 	views   *views
 	graph   *graph
 	meter   *meter
@@ -102,10 +103,14 @@ func (s *scope) attr(a attribute) (cty.Value, bool) {
 	if isRef {
 		expr = chosen(expr, s.ctx)
 	}
-	v, diags := s.meter.value(expr, s.ctx)
-	s.diags = append(s.diags, diags...)
-	if diags.HasErrors() {
-		return cty.NilVal, false
+	v, ok := s.each.read(expr)
+	if !ok {
+		var diags hcl.Diagnostics
+		v, diags = s.meter.value(expr, s.ctx)
+		s.diags = append(s.diags, diags...)
+		if diags.HasErrors() {
+			return cty.NilVal, false
+		}
 	}
 	if isRef {
 		return s.reference(ref, v, expr)
