@@ -19,10 +19,12 @@ type evaluator struct {
 	values    map[*node]cty.Value // DynamicVal where something is wrong, which was reported
 	blocks    []schema.Block
 	pointed   []pointed // by attributes that order
+
+	elementsOf map[*node][]each // of local values over which a for_each goes
 }
 
 func newEvaluator(types []*schema.Type, g *graph, f map[string]function.Function, m *meter) *evaluator {
-	return &evaluator{graph: g, views: newViews(types), functions: m.limited(f), meter: m, values: map[*node]cty.Value{}}
+	return &evaluator{graph: g, views: newViews(types), functions: m.limited(f), meter: m, values: map[*node]cty.Value{}, elementsOf: map[*node][]each{}}
 }
 
 func (ev *evaluator) node(n *node) hcl.Diagnostics {

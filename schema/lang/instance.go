@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/mailrelay/mailrelay/schema"
@@ -31,24 +32,26 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 	faulty := 0
 	var like *pattern
 	var inner *hcl.EvalContext
-	for it := items.ElementIterator(); it.Next() && faulty < maxFaulty; {
-		key, value := it.Element()
-		if d := badKey(key, b); d != nil {
+	for _, e := range items {
+		if faulty == maxFaulty {
+			break
+		}
+		if d := badKey(e.key, b); d != nil {
 			n.broken = true
 			return cty.DynamicVal, append(diags, d)
 		}
-		e := each{key, value}
+		key := e.key.AsString()
 		if inner == nil {
 			inner = ctx.NewChild()
 		}
 		inner.Variables = e.variables()
 		if v, ok := ev.again(n, inner, e, like); ok {
 			if n.used {
-				result[key.AsString()] = v
+				result[key] = v
 			}
 			continue
 		}
-		made, v, more := ev.instance(n, inner, key.AsString())
+		made, v, more := ev.instance(n, inner, key)
 		if like == nil {
 			like = made
 		}
@@ -58,7 +61,7 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 			diags = diags.Extend(unsaid(diags, more))
 		}
 		if n.used {
-			result[key.AsString()] = v
+			result[key] = v
 		}
 	}
 	if n.broken || !n.used {
@@ -67,22 +70,53 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 	return ev.views.instances(b.typ, result), diags
 }
 
-// items is the value of for_each. If nothing can be made of it, n is broken.
-func (ev *evaluator) items(n *node, ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+// items are the elements of for_each, by key. If nothing can be made of it, n is
+// broken.
+func (ev *evaluator) items(n *node, ctx *hcl.EvalContext) ([]each, hcl.Diagnostics) {
 	b := n.block
 	n.broken = true
 	if n.bad[b.forEach] {
-		return cty.DynamicVal, nil
+		return nil, nil
 	}
 	items, diags := ev.meter.value(b.forEach.Expr, ctx)
 	if diags.HasErrors() {
-		return cty.DynamicVal, diags
+		return nil, diags
 	}
 	if d := forEachable(items, b); d != nil {
-		return cty.DynamicVal, hcl.Diagnostics{d}
+		return nil, hcl.Diagnostics{d}
 	}
-	n.broken = !items.IsWhollyKnown()
-	return items, diags
+	out, known := ev.elements(b.forEach.Expr, items)
+	n.broken = !known
+	return out, diags
+}
+
+// elements are those of v, the value of expr. It is false if something in them is
+// not known. Going through a set sorts it, which is slow, so those of a local value
+// are kept: many blocks have the same for_each.
+func (ev *evaluator) elements(expr hclsyntax.Expression, v cty.Value) ([]each, bool) {
+	if !v.IsKnown() {
+		return nil, false
+	}
+	var from *node
+	if ref, ok := expr.(*hclsyntax.ScopeTraversalExpr); ok && len(ref.Traversal) == 2 && ref.Traversal.RootName() == "local" {
+		name, _ := attrStep(ref.Traversal, 1)
+		from = ev.graph.nodes["local."+name]
+	}
+	if out, ok := ev.elementsOf[from]; ok && from != nil {
+		return out, true
+	}
+	out := make([]each, 0, v.LengthInt())
+	for it := v.ElementIterator(); it.Next(); {
+		key, value := it.Element()
+		if !value.IsWhollyKnown() {
+			return nil, false
+		}
+		out = append(out, each{key, value})
+	}
+	if from != nil {
+		ev.elementsOf[from] = out
+	}
+	return out, true
 }
 
 // instance evaluates one instance of n and keeps the block. The value is unknown

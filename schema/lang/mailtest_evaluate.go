@@ -31,14 +31,16 @@ func (ts *tests) instances(ev *evaluator, n *node) hcl.Diagnostics {
 		return diags
 	}
 	faulty := 0
-	for it := items.ElementIterator(); it.Next() && faulty < maxFaulty; {
-		key, value := it.Element()
-		if d := badKey(key, n.block); d != nil {
+	for _, e := range items {
+		if faulty == maxFaulty {
+			break
+		}
+		if d := badKey(e.key, n.block); d != nil {
 			return append(diags, d)
 		}
 		inner := ctx.NewChild()
-		inner.Variables = each{key, value}.variables()
-		more := ts.instance(ev, n, inner, key.AsString())
+		inner.Variables = e.variables()
+		more := ts.instance(ev, n, inner, e.key.AsString())
 		if more.HasErrors() {
 			faulty++
 			diags = diags.Extend(unsaid(diags, more))
