@@ -9,6 +9,7 @@ import (
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
+	"github.com/mailrelay/mailrelay/schema/rr/policy"
 )
 
 // Place is the zone and RRset that an expect block is about; the zero zone is the
@@ -99,27 +100,24 @@ func led(there end) string {
 // lacksTerm says why the one SPF record does not hold a term (RFC 7208, 4.5: more
 // than one record is an error of its own).
 func lacksTerm(term string, v view) string {
-	var spf []string
-	if v.set != nil {
-		for _, d := range v.set.Data {
-			text := strings.ToLower(d.Text())
-			if text == "v=spf1" || strings.HasPrefix(text, "v=spf1 ") {
-				spf = append(spf, text)
-			}
-		}
-	}
+	records := spfIn(v.set)
 	switch {
-	case len(spf) == 0:
+	case len(records) == 0:
 		return fmt.Sprintf("there is no SPF record, and one should hold %s", term)
-	case len(spf) > 1:
-		return fmt.Sprintf("there are %d SPF records, and receivers take that as an error: merge them into one that holds %s", len(spf), term)
+	case len(records) > 1:
+		return fmt.Sprintf("there are %d SPF records, and receivers take that as an error: merge them into one that holds %s", len(records), term)
 	}
-	for field := range strings.FieldsSeq(spf[0]) {
-		if strings.TrimPrefix(field, "+") == strings.ToLower(term) {
+	wanted, _ := policy.ReadSPF("v=spf1 " + term) // a service made it
+	r, _ := policy.ReadSPF(records[0])
+	for _, t := range r.Effective() {
+		switch {
+		case slices.Contains(wanted, t):
 			return ""
+		case len(wanted) == 1 && !t.Modifier() && t.Mechanism() == wanted[0].Mechanism():
+			return fmt.Sprintf("the SPF record %q holds %s, by which nobody passes: write %s", records[0], t, term)
 		}
 	}
-	return fmt.Sprintf("the SPF record %q does not hold %s", spf[0], term)
+	return fmt.Sprintf("the SPF record %q does not hold %s", records[0], term)
 }
 
 // proofs are the MX records in set that route nothing: those to a host below

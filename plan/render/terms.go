@@ -67,7 +67,7 @@ func (s Style) counted(d policy.Difference) string {
 	}
 	least, without := "", ""
 	if len(d.AtLeast) > 0 {
-		least, without = "at least ", " without what "+strings.Join(d.AtLeast, " and ")+" needs"
+		least, without = "at least ", " without what "+strings.Join(d.AtLeast, " and ")+map[bool]string{true: " needs", false: " need"}[len(d.AtLeast) == 1]
 	}
 	after := d.After
 	if n > d.Limit {
