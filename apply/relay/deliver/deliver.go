@@ -31,6 +31,14 @@
 // A message from <> is never answered: the postmaster of the default domain gets
 // what cannot be delivered, and if that fails too it is dropped and logged.
 //
+// # By hand
+//
+// An administrator lists the queue, and tries, holds, releases, returns or drops
+// what a Filter selects. A message that is held is neither tried nor returned,
+// however old it gets; released, it has at least one more try. Returning and
+// dropping concern the recipients that are selected and leave the others. What is
+// being tried meanwhile is dealt with when its try has ended, as far as it is left.
+//
 // # Protection
 //
 // With tls { mode = "opportunistic" } the connection is protected if the next hop

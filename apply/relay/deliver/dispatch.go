@@ -39,7 +39,7 @@ func (r *Runner) route(m *message, targets []target) {
 		if o := l.paused(r.o.Clock()); o != nil {
 			for _, t := range w.job.targets {
 				m.out[t.rcpt] = *o
-				m.out[t.rcpt].final, m.out[t.rcpt].via = t.to, w.key.connector.Addr()
+				m.out[t.rcpt].final, m.out[t.rcpt].via, m.out[t.rcpt].site = t.to, w.key.connector.Addr(), w.key.site()
 			}
 			waits = append(waits, w.job)
 			continue

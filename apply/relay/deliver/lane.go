@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"strings"
 	"time"
 
 	"github.com/mailrelay/mailrelay/schema"
@@ -17,6 +18,14 @@ const (
 type laneKey struct {
 	connector *schema.SendConnector
 	domain    string // empty: the connector's smart hosts
+}
+
+// site names the next hop, as the queue shows it.
+func (k laneKey) site() string {
+	if k.domain == "" {
+		return strings.Join(k.connector.SmartHosts, ",")
+	}
+	return k.domain
 }
 
 // lane is the traffic to one next hop. Runner.mu guards it.

@@ -17,6 +17,11 @@ type message struct {
 	out  []outcome // one for each of env.Rcpts, in a try; nil while it waits
 	// pending counts deliveries under way, and one more for whoever still adds some.
 	pending atomic.Int32
+	// active means that a try is under way: Runner.mu guards it, and what a command
+	// wants of the message meanwhile. postpone then does it.
+	active   bool
+	marked   bool // env.Held has changed, and the spool does not know
+	sentence *sentence
 	// stuck means that no try will help before the configuration changes.
 	stuck        bool
 	older, newer *message // in the list of all

@@ -19,6 +19,7 @@ const (
 	held                  // later, and an administrator must act: the fault is ours
 	unrouted              // no send connector is for it
 	crowded               // the transaction was full; another takes it
+	dropped               // an administrator wants it forgotten
 )
 
 // outcome is what became of one recipient, and who said so.
@@ -37,6 +38,7 @@ type outcome struct {
 	expired bool           // kept trying, and gave up
 	final   schema.Mailbox // the address that was, or would be, used there
 	via     schema.Addr    // the send connector
+	site    string         // the next hop as the queue names it
 	tls     string         // TLS version of the connection, if there was one
 }
 

@@ -36,6 +36,8 @@ type Runner struct {
 	abort context.CancelFunc
 	work  sync.WaitGroup // workers
 
+	commands sync.Mutex // one command of an administrator at a time
+
 	mu      sync.Mutex
 	conf    *config // nil: nothing can be routed yet
 	running bool
@@ -46,6 +48,7 @@ type Runner struct {
 	loaded  map[string]bool
 	all     all
 	waiting waiting
+	held    int // messages that an administrator holds
 	lanes   map[laneKey]*lane
 	exits   map[*schema.SendConnector]*exit
 	swept   time.Time // when sweep is next called
@@ -125,11 +128,12 @@ func (r *Runner) Add(env spool.Envelope, body []byte) {
 	r.memory += int64(len(m.body))
 	r.all.add(m)
 	if !r.running || r.conf == nil || m.next.After(r.o.Clock()) {
-		heap.Push(&r.waiting, m)
+		r.rest(m)
 		r.mu.Unlock()
 		r.poke()
 		return
 	}
+	m.active = true
 	r.mu.Unlock()
 	r.begin(m)
 }
@@ -170,7 +174,7 @@ func (r *Runner) load() error {
 		if !r.loading[env.ID] {
 			m := &message{env: r.words.compact(env), next: env.Next}
 			r.all.add(m)
-			heap.Push(&r.waiting, m)
+			r.rest(m)
 			if !env.Received.Before(r.born) {
 				r.loaded[env.ID] = true
 			}
@@ -190,7 +194,9 @@ func (r *Runner) round() time.Duration {
 	r.mu.Lock()
 	var ready []*message
 	for r.conf != nil && len(r.waiting) > 0 && !r.waiting[0].next.After(now) {
-		ready = append(ready, heap.Pop(&r.waiting).(*message))
+		m := heap.Pop(&r.waiting).(*message)
+		m.active = true
+		ready = append(ready, m)
 	}
 	r.mu.Unlock()
 	for _, m := range ready {

@@ -39,7 +39,7 @@ func expired(q schema.Queue, env *spool.Envelope, now time.Time) bool {
 
 // late reports whether its sender is to be told of the delay now.
 func late(q schema.Queue, env *spool.Envelope, now time.Time) bool {
-	return !env.Delayed && !env.From.IsNull() && q.DelayNotification > 0 && !now.Before(env.Received.Add(q.DelayNotification))
+	return !env.Delayed && !env.Held && !env.From.IsNull() && q.DelayNotification > 0 && !now.Before(env.Received.Add(q.DelayNotification))
 }
 
 // due brings the next try forward to the moment at which the sender is told of a

@@ -20,7 +20,7 @@ func (r *Runner) settle(m *message) {
 	var keep, lost []int // indices of recipients
 	for i := range m.out {
 		switch o := &m.out[i]; {
-		case o.kind == delivered:
+		case o.kind == delivered, o.kind == dropped:
 		case o.kind == refused:
 			lost = append(lost, i)
 		case old:
@@ -31,22 +31,30 @@ func (r *Runner) settle(m *message) {
 		}
 	}
 	if len(lost) > 0 {
-		if err := r.giveUp(conf, m, lost); err != nil {
-			r.o.Log.Error("a message that cannot be delivered could not be returned to its sender, and is kept",
-				"id", m.env.ID, "from", mailbox(m.env.From), "error", err,
-				"advice", "Look at the disk of the spool: it may be full. The relay goes on trying.")
-			for _, i := range lost {
-				m.out[i].kind = deferred
-			}
-			keep = append(keep, lost...)
-			slices.Sort(keep)
-		}
+		keep = append(keep, r.bounce(conf, m, lost)...)
+		slices.Sort(keep)
 	}
 	if len(keep) == 0 {
 		r.remove(m)
 		return
 	}
 	r.postpone(conf, m, keep, now, old)
+}
+
+// bounce returns m for the recipients lost. It gives those for which that could
+// not be done, and which are kept.
+func (r *Runner) bounce(conf *config, m *message, lost []int) (kept []int) {
+	err := r.giveUp(conf, m, lost)
+	if err == nil {
+		return nil
+	}
+	r.o.Log.Error("a message that cannot be delivered could not be returned to its sender, and is kept",
+		"id", m.env.ID, "from", mailbox(m.env.From), "error", err,
+		"advice", "Look at the disk of the spool: it may be full. The relay goes on trying.")
+	for _, i := range lost {
+		m.out[i].kind = deferred
+	}
+	return lost
 }
 
 // expire makes what is temporary final.
@@ -85,46 +93,79 @@ func (r *Runner) postpone(conf *config, m *message, keep []int, now time.Time, t
 		m.stuck = m.stuck || o.kind == held || !o.remote
 		r.tell(env, i, o)
 	}
-	if late(q, env, now) && !tooOld {
+	r.mu.Lock()
+	slow := late(q, env, now) && !tooOld
+	r.mu.Unlock()
+	if slow {
 		if err := r.delayed(conf, m, keep); err != nil {
 			r.o.Log.Error("the sender of a delayed message could not be told", "id", env.ID, "error", err)
 		} else {
+			r.mu.Lock()
 			env.Delayed, tried = true, true // and the spool must know
+			r.mu.Unlock()
 		}
 	}
 	write := tried || len(keep) < len(env.Rcpts)
+	tries := env.Tries
 	if tried {
-		env.Tries++
+		tries++
 	}
 	if tried || !next.After(now) {
-		next = now.Add(interval(q, env.Tries))
+		next = now.Add(interval(q, tries))
 	}
 	next = due(q, env, now, next)
 
 	rcpts := make([]spool.Rcpt, len(keep)) // exactly as large as needed: it may wait for long
 	r.mu.Lock()
 	for n, i := range keep {
-		rcpts[n] = spool.Rcpt{To: env.Rcpts[i].To, LastError: r.words.one(m.out[i].text)}
+		rcpts[n] = env.Rcpts[i]
+		rcpts[n].LastError = r.words.one(m.out[i].text)
+		if m.out[i].site != "" {
+			rcpts[n].Site = r.words.one(m.out[i].site)
+		}
 	}
 	env.LastError = rcpts[len(rcpts)-1].LastError
 	r.lastErr, r.lastAt = env.LastError, now
 	r.memory -= int64(len(m.body))
-	r.mu.Unlock()
-	env.Rcpts, env.Next = rcpts, next
+	env.Rcpts, env.Next, env.Tries = rcpts, next, tries
 	m.body, m.out, m.next = nil, nil, next
-
-	if write {
-		if err := r.o.Spool.Update(*env); err != nil {
-			r.o.Log.Error("what is left of a message could not be written to the spool: it may be delivered twice after a restart", "id", env.ID, "error", err)
-		}
+	for write || m.marked { // by a command that came while the disk was busy
+		write, m.marked = false, false
+		stored := *env
+		r.mu.Unlock()
+		r.update(stored)
+		r.mu.Lock()
 	}
-	r.mu.Lock()
-	heap.Push(&r.waiting, m)
-	first := r.waiting[0] == m
+	if s := m.sentence; s != nil {
+		m.sentence = nil
+		r.mu.Unlock()
+		r.execute(conf, m, s)
+		return
+	}
+	m.active = false
+	r.rest(m)
+	first := len(r.waiting) > 0 && r.waiting[0] == m
 	r.mu.Unlock()
 	if first {
 		r.poke()
 	}
+}
+
+// update writes what is left of a message.
+func (r *Runner) update(env spool.Envelope) {
+	if err := r.o.Spool.Update(env); err != nil {
+		r.o.Log.Error("what is left of a message could not be written to the spool: it may be delivered twice after a restart", "id", env.ID, "error", err)
+	}
+}
+
+// rest puts a message where it waits: for its time, or for its release. Runner.mu
+// is held.
+func (r *Runner) rest(m *message) {
+	if m.env.Held {
+		r.held++
+		return
+	}
+	heap.Push(&r.waiting, m)
 }
 
 // tell logs why a recipient is kept.

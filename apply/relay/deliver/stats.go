@@ -6,6 +6,7 @@ import "time"
 type Stats struct {
 	Messages    int       // all that are not settled
 	Waiting     int       // of these, those that wait for their next try
+	Held        int       // those that an administrator holds
 	Connections int       // to next hops, idle ones included
 	Oldest      time.Time // when the oldest message was received; zero: the queue is empty
 	LastError   string    // the last reason why something was not delivered
@@ -16,7 +17,7 @@ type Stats struct {
 func (r *Runner) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Stats{Messages: r.all.n, Waiting: len(r.waiting), LastError: r.lastErr, LastErrorAt: r.lastAt}
+	s := Stats{Messages: r.all.n, Waiting: len(r.waiting), Held: r.held, LastError: r.lastErr, LastErrorAt: r.lastAt}
 	for _, l := range r.lanes {
 		s.Connections += l.open
 	}

@@ -27,6 +27,7 @@ func (w *words) compact(env spool.Envelope) spool.Envelope {
 	c.Type, c.Name, c.Key = w.one(c.Type), w.one(c.Name), w.one(c.Key)
 	for i := range env.Rcpts {
 		env.Rcpts[i].LastError = w.one(env.Rcpts[i].LastError)
+		env.Rcpts[i].Site = w.one(env.Rcpts[i].Site)
 	}
 	return env
 }

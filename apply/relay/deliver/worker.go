@@ -146,7 +146,7 @@ func (w *worker) connect(j *job) bool {
 
 // fail gives all recipients of j one outcome.
 func (r *Runner) fail(l *lane, j *job, o outcome) {
-	o.via = l.key.connector.Addr()
+	o.via, o.site = l.key.connector.Addr(), l.key.site()
 	for _, t := range j.targets {
 		o.final = t.to
 		j.m.out[t.rcpt] = o
@@ -193,7 +193,7 @@ func (w *worker) conclude(j *job, t *transaction) *job {
 			}
 			o.kind = deferred
 		}
-		o.via, o.tls = l.key.connector.Addr(), w.c.tls.version
+		o.via, o.site, o.tls = l.key.connector.Addr(), l.key.site(), w.c.tls.version
 		j.m.out[j.targets[i].rcpt] = o
 		if o.kind == delivered {
 			r.report(&j.m.env, j.targets[i], l, w.c, o)

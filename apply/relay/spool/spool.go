@@ -43,6 +43,7 @@ type Envelope struct {
 	Tries     int            `json:"tries"`
 	Next      time.Time      `json:"next"` // when delivery is due
 	Delayed   bool           `json:"delayed,omitempty"`
+	Held      bool           `json:"held,omitempty"` // by an administrator: not tried until released
 	LastError string         `json:"last_error,omitempty"`
 }
 
@@ -50,6 +51,7 @@ type Envelope struct {
 type Rcpt struct {
 	To        schema.Mailbox `json:"to"`                   // as the client gave it
 	LastError string         `json:"last_error,omitempty"` // the last answer
+	Site      string         `json:"site,omitempty"`       // the next hop that was last tried
 }
 
 // Errors of a Spool.
