@@ -30,7 +30,7 @@ func published(r *revision.Revision) (out []Awaited, names []string, err error) 
 	if r == nil || !slices.ContainsFunc(r.Proofs, func(p revision.Proof) bool { return !p.Verified() }) {
 		return nil, nil, nil
 	}
-	c, err := revision.Config(r.Target)
+	c, err := revision.Config(revision.Only(r.Target, "domain", "zone"))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -93,7 +93,7 @@ func (s *settling) shown(ctx context.Context, written []plan.SetChange) error {
 	if len(written) == 0 {
 		return nil
 	}
-	c, err := revision.Config(s.result.Revision.Target)
+	c, err := revision.Config(revision.Only(s.result.Revision.Target, "zone"))
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func mustJSON(m *render.Model) string {
 
 // apply makes p so and says what was done.
 func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o applyOptions) error {
-	c, err := revision.Config(p.Target)
+	c, err := revision.Config(revision.Only(p.Target, "mailrelay"))
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o appl
 		Observe: a.observer(c).RRsets,
 		Clock:   a.world.clock, Sleep: a.world.sleep, Who: a.who("apply"),
 		LockTimeout: o.lock, NodeTimeout: 30 * time.Second, Parallel: o.parallel,
-		Wait: o.wait, Replan: func(ctx context.Context) (*plan.Plan, error) { return a.planOf(ctx, c, store) },
+		Wait: o.wait, Replan: func(ctx context.Context) (*plan.Plan, error) { return a.replan(ctx, p, store) },
 		Event: func(e apply.Event) { a.event(e) },
 	})
 	var stale *apply.StaleError
@@ -179,6 +179,15 @@ func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o appl
 		return stop(ctx, err)
 	}
 	return a.done(p, res, o)
+}
+
+// replan makes p again, of what it asked for.
+func (a *app) replan(ctx context.Context, p *plan.Plan, store state.Store) (*plan.Plan, error) {
+	c, err := revision.Config(p.Target)
+	if err != nil {
+		return nil, err
+	}
+	return a.planOf(ctx, c, store)
 }
 
 func (a *app) event(e apply.Event) {
