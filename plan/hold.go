@@ -15,7 +15,8 @@ import (
 type holding struct {
 	p       *Plan
 	base    *revision.Revision
-	narrow  *narrowing
+	c       *schema.Config
+	narrow  *narrowing // once something changes
 	types   []*schema.Type
 	choices []choice
 }
@@ -27,17 +28,27 @@ type choice struct {
 	change int // in Plan.Changes
 }
 
-// holding begins. inForce are the objects that relays run from.
-func (p *Plan) holding(c *schema.Config, base *revision.Revision) (*holding, error) {
+// holding begins.
+func (p *Plan) holding(c *schema.Config, base *revision.Revision) *holding {
 	_, waits := p.waitFor(func(revision.Switched) bool { return true })
 	if !waits {
-		return nil, nil
+		return nil
 	}
-	force, err := base.InForce()
+	return &holding{p: p, base: base, c: c, types: schema.Types()}
+}
+
+// look reads what is in force, which mostly nobody asks for: it costs more than the
+// rest of a plan.
+func (h *holding) look() error {
+	if h.narrow != nil {
+		return nil
+	}
+	force, err := h.base.InForce()
 	if err != nil {
-		return nil, fmt.Errorf("reading revision %d: %w", base.Serial, err)
+		return fmt.Errorf("reading revision %d: %w", h.base.Serial, err)
 	}
-	return &holding{p: p, base: base, narrow: newNarrowing(c, force), types: schema.Types()}, nil
+	h.narrow = newNarrowing(h.c, force)
+	return nil
 }
 
 // change notes what must stay for the last change of the plan, which makes next of
@@ -45,6 +56,9 @@ func (p *Plan) holding(c *schema.Config, base *revision.Revision) (*holding, err
 func (h *holding) change(next schema.Block) error {
 	if h == nil {
 		return nil
+	}
+	if err := h.look(); err != nil {
+		return err
 	}
 	i := len(h.p.Changes) - 1
 	old := h.narrow.force.Block(h.p.Changes[i].Addr)
@@ -67,8 +81,14 @@ func (h *holding) change(next schema.Block) error {
 }
 
 // over reports whether nothing is left to keep of what stayed beside a block.
-func (h *holding) over(a schema.Addr) bool {
-	return h != nil && a.Part != "" && len(h.narrow.of(h.narrow.force.Block(a), nil)) == 0
+func (h *holding) over(a schema.Addr) (bool, error) {
+	if h == nil || a.Part == "" {
+		return false, nil
+	}
+	if err := h.look(); err != nil {
+		return false, err
+	}
+	return len(h.narrow.of(h.narrow.force.Block(a), nil)) == 0, nil
 }
 
 // concerns says which switches have to do with a block: those of a domain's own

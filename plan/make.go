@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -76,40 +77,42 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 
 // blocks compares what the relay runs from: every counted block but records,
 // which live in DNS. What is in force counts, not what was asked for: the rest of
-// what an earlier plan began is found again.
+// what an earlier plan began is found again. p.Target are the blocks of c.
 func (p *Plan) blocks(c *schema.Config, base *revision.Revision) error {
-	types := schema.Types()
-	inForce := base.InForceObjects()
-	before := map[schema.Addr]revision.Object{}
-	for _, o := range inForce {
-		before[o.Addr] = o
-	}
-	compared := func(typ string) *schema.Type {
-		t := schema.TypeNamed(types, typ)
-		if t == nil || !t.Counted || typ == "record" {
-			return nil
+	compared := map[string]*schema.Type{}
+	for _, t := range schema.Types() {
+		if t.Counted && t.Name != "record" {
+			compared[t.Name] = t
 		}
-		return t
 	}
-	h, err := p.holding(c, base)
-	if err != nil {
-		return err
+	var inForce []revision.Object
+	before := map[schema.Addr]revision.Object{}
+	for _, o := range base.InForceObjects() {
+		if compared[o.Addr.Type] != nil {
+			inForce = append(inForce, o)
+			before[o.Addr] = o
+		}
 	}
-	for _, b := range c.Blocks {
-		t := compared(b.Addr().Type)
+	h := p.holding(c, base)
+	for i, b := range c.Blocks {
+		t := compared[b.Addr().Type]
 		if t == nil {
 			continue
 		}
-		ch := Change{Addr: b.Addr(), Action: Create, After: b.Value(), Decl: b.Decl()}
 		old, had := before[b.Addr()]
+		if had && bytes.Equal(old.Value, p.Target[i].Value) {
+			continue
+		}
+		ch := Change{Addr: b.Addr(), Action: Create, After: b.Value(), Decl: b.Decl()}
 		if !had {
 			p.Changes = append(p.Changes, ch)
 			continue
 		}
+		var err error
 		if ch.Before, err = old.Cty(t); err != nil {
 			return fmt.Errorf("reading revision %d: %s: %w", base.Serial, old.Addr, err)
 		}
-		if ch.Before.RawEquals(b.Value()) {
+		if ch.Before.RawEquals(ch.After) { // the same in other words, as it was written then
 			continue
 		}
 		ch.Action = Update
@@ -119,11 +122,16 @@ func (p *Plan) blocks(c *schema.Config, base *revision.Revision) error {
 		}
 	}
 	for _, o := range inForce {
-		t := compared(o.Addr.Type)
-		if t == nil || c.Block(o.Addr) != nil || h.over(o.Addr) {
+		if c.Block(o.Addr) != nil {
 			continue
 		}
-		v, err := o.Cty(t)
+		if over, err := h.over(o.Addr); over || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		v, err := o.Cty(compared[o.Addr.Type])
 		if err != nil {
 			return fmt.Errorf("reading revision %d: %s: %w", base.Serial, o.Addr, err)
 		}

@@ -50,6 +50,9 @@ type Retained struct {
 // retained in the place of what has the same address, or beside it.
 func (r *Revision) InForceObjects() []Object {
 	objects := slices.Clone(r.Target)
+	if len(r.Retained) == 0 {
+		return objects
+	}
 	at := make(map[schema.Addr]int, len(objects))
 	for i, o := range objects {
 		at[o.Addr] = i
