@@ -143,7 +143,7 @@ func (s rrset) foreign() int {
 
 // change adds what happens to the block w, which will own mine.
 func (s rrset) change(p *Plan, w wanted, mine revision.Owned) {
-	ch := Change{Addr: w.block.Addr(), After: value(s.at.zone, &mine.Set), Decl: w.block.Decl()}
+	ch := Change{Addr: w.block.Addr(), Decl: w.block.Decl()}
 	i := s.owner(w.block.Addr())
 	var before *rr.Set
 	if w.block.Exclusive {
@@ -160,7 +160,6 @@ func (s rrset) change(p *Plan, w wanted, mine revision.Owned) {
 			before = &set
 		}
 	}
-	ch.Before = value(s.at.zone, before)
 	switch {
 	case before == nil:
 		ch.Action = Create
@@ -176,6 +175,7 @@ func (s rrset) change(p *Plan, w wanted, mine revision.Owned) {
 		mine.Adopted = true
 		p.Adopted = append(p.Adopted, mine)
 	}
+	ch.Before, ch.After = value(s.at.zone, before), value(s.at.zone, &mine.Set)
 	p.Changes = append(p.Changes, ch)
 }
 
