@@ -14,6 +14,19 @@ type Settings struct {
 	StatePath       string // directory; empty: .mailrelay beside the configuration
 }
 
+// Own is the set of OwnNetworks.
+func (s *Settings) Own() *netipx.IPSet {
+	var b netipx.IPSetBuilder
+	for _, r := range s.OwnNetworks {
+		b.AddRange(r)
+	}
+	set, err := b.IPSet()
+	if err != nil { // ranges were read as valid ones
+		return &netipx.IPSet{}
+	}
+	return set
+}
+
 // ownNetworks are the private, unique local, loopback and link-local ranges.
 func ownNetworks() cty.Value {
 	return words("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "::1", "fc00::/7", "fe80::/10")

@@ -17,7 +17,7 @@ const shown = 5
 // connectors finds open relays, connectors for nobody, and relays that trust
 // themselves.
 func (i *inspection) connectors() {
-	for _, s := range i.policy.Standings(own(i.config), i.now) {
+	for _, s := range i.policy.Standings(i.config.Settings().Own(), i.now) {
 		switch s.Relaying {
 		case decide.OpenRelay:
 			i.open(s)
@@ -26,19 +26,6 @@ func (i *inspection) connectors() {
 		}
 		i.itself(s)
 	}
-}
-
-// own are the networks that are ours.
-func own(c *schema.Config) *netipx.IPSet {
-	var b netipx.IPSetBuilder
-	for _, r := range c.Settings().OwnNetworks {
-		b.AddRange(r)
-	}
-	set, err := b.IPSet()
-	if err != nil {
-		return &netipx.IPSet{}
-	}
-	return set
 }
 
 // open reports MR101.
