@@ -38,7 +38,7 @@ func (c *client) broken(t *transaction, cause error) error {
 	c.within(quitLimit)
 	if own, ok := cause.(unreadable); ok {
 		c.last = true
-		c.all(t, local(deferred, "4.3.0", "the message could not be read from the spool: "+own.Error()))
+		c.all(t, unread(own))
 		return nil
 	}
 	if rep, err := readReply(c.r); err == nil && !rep.positive() {
@@ -52,6 +52,17 @@ func (c *client) broken(t *transaction, cause error) error {
 // unreadable is an error of the spool, not of the connection.
 type unreadable struct{ error }
 
+// fromSpool tells the errors of a reader from those of a writer.
+type fromSpool struct{ io.Reader }
+
+func (f fromSpool) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = unreadable{err}
+	}
+	return n, err
+}
+
 // content opens the message; the caller closes it.
 func (t *transaction) content() (io.ReadCloser, error) {
 	if t.body != nil {
@@ -61,6 +72,9 @@ func (t *transaction) content() (io.ReadCloser, error) {
 }
 
 func (t *transaction) copyTo(d *dots) error {
+	if t.narrow != nil {
+		return t.each(func(r io.Reader) error { return t.narrow.write(d, fromSpool{r}) })
+	}
 	if t.body != nil {
 		_, err := d.Write(t.body)
 		return err

@@ -26,6 +26,10 @@
 // logged at error level with what to do. A recipient without a route waits until
 // there is one.
 //
+// A next hop that takes no 8-bit content (8BITMIME) gets it converted, unless it is
+// signed or encrypted; one that takes no addresses or header fields beyond ASCII
+// (SMTPUTF8) gets no message that has them: both are returned at once.
+//
 // A report is on stable storage before the recipients it is about are taken from
 // the message. A crash can therefore deliver or report twice, but never lose.
 // A message from <> is never answered: the postmaster of the default domain gets

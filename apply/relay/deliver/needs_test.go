@@ -46,7 +46,11 @@ func TestImpossible(t *testing.T) {
 		status string // empty: it is possible
 	}{
 		{"declared both, is neither", transaction{eightBit: true, utf8: true, body: []byte(plain)}, extensions{}, ""},
-		{"8-bit", transaction{eightBit: true, utf8: true, body: []byte(eight)}, extensions{}, "5.6.1"},
+		{"8-bit", transaction{eightBit: true, utf8: true, body: []byte(eight)}, extensions{}, ""}, // converted
+		{"8-bit, undeclared", transaction{body: []byte(eight)}, extensions{}, ""},
+		{"8-bit and signed", transaction{body: []byte("Content-Type: multipart/signed; boundary=x\r\n\r\n--x\r\n\r\nb\u00f6dy\r\n--x--\r\n")}, extensions{}, "5.6.3"},
+		{"too large when converted", transaction{size: 16, body: []byte(eight)}, extensions{limit: 50}, "5.3.4"},
+		{"header, undeclared", transaction{body: []byte(wide)}, extensions{}, ""},
 		{"8-bit, and offered", transaction{eightBit: true, utf8: true, body: []byte(eight)}, extensions{eightBit: true}, ""},
 		{"header", transaction{utf8: true, body: []byte(wide)}, extensions{eightBit: true}, "5.6.7"},
 		{"header, and offered", transaction{utf8: true, body: []byte(wide)}, extensions{utf8: true}, ""},

@@ -123,7 +123,7 @@ func TestMaxConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := connector(t)
 		s.MaxConnections = 2
-		p := &peer{}
+		p := &peer{answer: func(string) string { time.Sleep(time.Millisecond); return "" }} // so that there is work for two
 		dns := names{ip: map[string][]string{"a.test": {"192.0.2.1"}, "b.test": {"192.0.2.2"}, "c.test": {"192.0.2.3"}}}
 		w := newWorld(t, through(s), Options{Resolver: dns})
 		for _, a := range []string{"192.0.2.1:25", "192.0.2.2:25", "192.0.2.3:25"} {
@@ -134,6 +134,7 @@ func TestMaxConnections(t *testing.T) {
 		for range 30 {
 			w.mail("a@example.org", "x@a.test", "x@b.test", "x@c.test")
 		}
+		time.Sleep(time.Second)
 		synctest.Wait()
 		if n := len(p.messages()); n != 90 {
 			t.Errorf("%d of 90 arrived", n)

@@ -17,6 +17,7 @@ type transaction struct {
 	eightBit, utf8 bool
 	body           []byte                        // nil: open
 	open           func() (io.ReadCloser, error) // the body in the spool
+	narrow         *narrow                       // the content is converted on its way; nil: sent as it is
 	out            []outcome                     // one for each of to
 	// answered means that the server has said something about this transaction:
 	// only before that may another connection repeat it without thought.
