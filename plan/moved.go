@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	ctyjson "github.com/zclconf/go-cty/cty/json"
-
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
@@ -140,10 +138,9 @@ func (m moves) objects(in []revision.Object) ([]revision.Object, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.Addr, err)
 		}
-		if out[i].Value, err = ctyjson.Marshal(t.Body.Readdress(v, m.to), t.Body.Type()); err != nil {
-			return nil, fmt.Errorf("%s: %w", o.Addr, err)
+		if out[i], err = revision.NewObject(m.to(o.Addr), t, t.Body.Readdress(v, m.to), o.Range()); err != nil {
+			return nil, err
 		}
-		out[i].Addr = m.to(o.Addr)
 	}
 	slices.SortFunc(out, func(a, b revision.Object) int { return a.Addr.Compare(b.Addr) })
 	return out, nil

@@ -118,13 +118,17 @@ func Objects(c *schema.Config) ([]Object, error) {
 	return out, nil
 }
 
-// NewObject stores the canonical value v of a block of type t.
+// NewObject stores the value v of a block of type t, which becomes canonical.
 func NewObject(a schema.Addr, t *schema.Type, v cty.Value, d hcl.Range) (Object, error) {
-	var e encoder
-	if err := e.value(v, t.Body.Type()); err != nil {
+	b, err := t.New(a, v, d)
+	if err != nil {
 		return Object{}, fmt.Errorf("%s: %w", a, err)
 	}
-	o := Object{Addr: a, Value: e.buf}
+	raw, err := t.AppendJSON(nil, b)
+	if err != nil {
+		return Object{}, fmt.Errorf("%s: %w", a, err)
+	}
+	o := Object{Addr: a, Value: raw}
 	if d.Filename != "" {
 		o.Decl = d.Filename + ":" + strconv.Itoa(d.Start.Line)
 	}
