@@ -71,14 +71,17 @@ func named(s revision.Switched) string {
 func everything(s revision.Switched) bool { return s.Was != nil }
 
 // leadsTo is what concerns an accepted domain: the mail of its name, or of one
-// below it.
+// below it, also where a wildcard answers for them (RFC 4592).
 func leadsTo(domain string) func(revision.Switched) bool {
 	if domain == "*" {
 		return func(revision.Switched) bool { return true }
 	}
 	base := "." + strings.TrimPrefix(domain, "*.") + "."
 	return func(s revision.Switched) bool {
-		below := func(name string) bool { return strings.HasSuffix("."+name, base) }
+		below := func(name string) bool {
+			above, wild := strings.CutPrefix(name, "*")
+			return strings.HasSuffix("."+name, base) || wild && strings.HasSuffix(base, above)
+		}
 		return below(s.Name) || slices.ContainsFunc(s.Leads, below)
 	}
 }
