@@ -121,8 +121,17 @@ func (l *later) postpone(p *Plan, base *revision.Revision, s rrset) {
 		}
 	}
 	ch.hold(l.wait)
-	ch.Pending = slices.ContainsFunc(base.Pending, func(b revision.Step) bool {
-		return b.Zone == step.Zone && b.Key() == step.Key() && same(b.After, step.After)
-	})
+	ch.Pending = slices.ContainsFunc(waitingAt(base, s.at), func(b revision.Step) bool { return same(b.After, step.After) })
 	p.Changes = append(p.Changes, ch)
+}
+
+// waitingAt is what base has pending of the RRset at a place.
+func waitingAt(base *revision.Revision, at place) []revision.Step {
+	var out []revision.Step
+	for _, step := range base.Pending {
+		if step.Zone == at.zone && step.Key() == at.key {
+			out = append(out, step)
+		}
+	}
+	return out
 }

@@ -108,3 +108,33 @@ func TestSendersCannotStay(t *testing.T) {
 		t.Errorf("findings %+v", p.Findings)
 	}
 }
+
+// TestPendingStays: what waits waits on if it is out of the scope of a plan, or if
+// nobody can be asked.
+func TestPendingStays(t *testing.T) {
+	w := &at{newWorld(t), now}
+	other := func(v string) rec { return rec{addr: "record.other", typ: "A", name: "www", values: []string{v}} }
+	w.apply(w.plan(w.config(mxTo(3600, "10 relay"), spfIs("v=spf1 ip4:192.0.2.1 ip4:192.0.2.2 -all"), other("192.0.2.9"))))
+	w.apply(w.plan(w.config(mxTo(3600, "10 elsewhere"), spfIs("v=spf1 ip4:192.0.2.2 -all"), other("192.0.2.9"))))
+	w.now = w.now.Add(time.Minute)
+	full := w.config(mxTo(3600, "10 elsewhere"), spfIs("v=spf1 ip4:192.0.2.2 -all"), other("192.0.2.10"))
+	w.apply(w.plan(w.config(mxTo(3600, "10 elsewhere"), spfIs("v=spf1 ip4:192.0.2.2 -all"), other("192.0.2.9"))))
+	want := w.base.Pending
+	if len(want) != 1 {
+		t.Fatal(want)
+	}
+	p, err := Scope{Targets: addrs(t, "record.other")}.Make(full, w.base, w.seen(full), w.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, p.Pending); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(w.base.Switched, p.Switched); diff != "" {
+		t.Error(diff)
+	}
+	w.fail[rr.Key{Name: "contoso.com.", Type: "TXT"}] = "no answer"
+	if diff := cmp.Diff(want, w.plan(full).Pending); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -91,7 +91,11 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 	}
 	p.unsure = p.switches(c, base, sets, views)
 	for _, s := range sets {
-		if !p.Scope.concerns(s.want, s.ours) {
+		concerned := p.Scope.concerns(s.want, s.ours)
+		if !concerned || s.view.open != "" {
+			p.Pending = append(p.Pending, waitingAt(base, s.at)...) // it waits on
+		}
+		if !concerned {
 			continue
 		}
 		l, err := s.keepSenders(p)
