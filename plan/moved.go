@@ -23,10 +23,10 @@ func (m moves) to(a schema.Addr) schema.Addr {
 		if !ok {
 			break
 		}
+		if m.taken[next] {
+			return a
+		}
 		at = next
-	}
-	if m.taken[at] {
-		return a
 	}
 	at.Part = a.Part
 	return at
@@ -49,26 +49,37 @@ func (m moves) step(a schema.Addr) (schema.Addr, bool) {
 // zones are the moves of zones that nobody had to declare: what stands in DNS is
 // in the zone of a name, whatever the block is called now.
 func zones(base *revision.Revision, c *schema.Config) []schema.Moved {
+	declared := func(a schema.Addr) bool {
+		return slices.ContainsFunc(c.Moved, func(m schema.Moved) bool { return m.To == a || m.From == a })
+	}
 	before := map[schema.Addr]bool{}
-	gone := map[string]schema.Addr{} // by name
+	gone, come := map[string][]*schema.Zone{}, map[string][]*schema.Zone{} // by name
 	old := Zones(c, base)
 	for _, o := range base.Target {
-		if before[o.Addr] = true; o.Addr.Type != "zone" || c.Block(o.Addr) != nil {
+		if before[o.Addr] = true; o.Addr.Type != "zone" || c.Block(o.Addr) != nil || declared(o.Addr) {
 			continue
 		}
 		if z := old(o.Addr); z != nil {
-			gone[z.Name] = o.Addr
+			gone[z.Name] = append(gone[z.Name], z)
+		}
+	}
+	for _, z := range schema.All[*schema.Zone](c) {
+		if gone[z.Name] != nil && !before[z.Addr()] && !declared(z.Addr()) {
+			come[z.Name] = append(come[z.Name], z)
 		}
 	}
 	var out []schema.Moved
-	for _, z := range schema.All[*schema.Zone](c) {
-		from, ok := gone[z.Name]
-		declared := slices.ContainsFunc(c.Moved, func(m schema.Moved) bool { return m.To == z.Addr() || m.From == from })
-		if ok && !before[z.Addr()] && !declared {
-			out = append(out, schema.Moved{From: from, To: z.Addr()})
-			delete(gone, z.Name)
+	for name, list := range come {
+		sole := len(list) == 1 && len(gone[name]) == 1
+		for _, z := range list {
+			for _, from := range gone[name] {
+				if sole || slices.Equal(from.Servers, z.Servers) { // one that has another view is another zone
+					out = append(out, schema.Moved{From: from.Addr(), To: z.Addr()})
+				}
+			}
 		}
 	}
+	slices.SortFunc(out, func(a, b schema.Moved) int { return a.To.Compare(b.To) })
 	return out
 }
 

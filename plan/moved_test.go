@@ -162,3 +162,36 @@ func TestZoneRenamed(t *testing.T) {
 		t.Errorf("a new label touches DNS: %v", lines(p))
 	}
 }
+
+// TestMovesInARow: nothing moves over what is there, on the way either.
+func TestMovesInARow(t *testing.T) {
+	a, b, c := addrs(t, "record.a")[0], addrs(t, "record.b")[0], addrs(t, "record.c")[0]
+	m := moves{declared: []schema.Moved{{From: a, To: b}, {From: b, To: c}}, taken: map[schema.Addr]bool{a: true, b: true}}
+	if x, y := m.to(a), m.to(b); x == y || y != c {
+		t.Errorf("%s and %s", x, y)
+	}
+	m.taken = map[schema.Addr]bool{a: true}
+	if x := m.to(a); x != c {
+		t.Error(x)
+	}
+}
+
+// TestViewsMove: zones of one name that move without a word keep their views apart.
+func TestViewsMove(t *testing.T) {
+	zone := func(w *world, name, server string) schema.Block {
+		return w.block(schema.Addr{Type: "zone", Name: name}, map[string]cty.Value{"name": cty.StringVal("contoso.com"), "servers": cty.ListVal([]cty.Value{cty.StringVal(server)})})
+	}
+	w := newWorld(t)
+	c := schema.NewConfig([]schema.Block{zone(w, "inside", "10.0.0.1"), zone(w, "outside", "192.0.2.1")}, nil)
+	w.apply(w.plan(c))
+	next := schema.NewConfig([]schema.Block{zone(w, "lan", "10.0.0.1"), zone(w, "world", "192.0.2.1")}, nil)
+	for range 20 {
+		got := map[string]string{}
+		for _, m := range zones(w.base, next) {
+			got[m.From.Name] = m.To.Name
+		}
+		if diff := cmp.Diff(map[string]string{"inside": "lan", "outside": "world"}, got); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
