@@ -12,29 +12,55 @@ import (
 const takenOver = "MR202"
 
 // before is what stood in the RRset before the block w, which owns nothing in it
-// yet, came. Where it follows another block of ours, that is what was before that.
+// yet, or not all of it, came. Where it follows another block of ours, that is what
+// was before that.
 func (s rrset) before(w wanted) *rr.Set {
 	i := slices.IndexFunc(s.ours, func(o revision.Owned) bool { return o.Before != nil })
 	switch {
-	case w.block.Exclusive && i >= 0:
+	case w.block.Exclusive && len(s.ours) > 0 && !s.shared():
+		if i < 0 {
+			return nil
+		}
 		return s.ours[i].Before
-	case s.view.set == nil || w.block.Exclusive && len(s.ours) > 0:
-		return nil
 	case w.block.Exclusive:
-		return s.view.set
-	}
-	var mine []rr.Data // of other blocks, or of one that had this address
-	for _, o := range s.ours {
-		mine = append(mine, o.Set.Data...)
+		return s.beneath(i)
+	case s.view.set == nil:
+		return nil
 	}
 	found := rr.Set{Data: within(s.view.set, w.data)}
-	out := rr.NewSet(s.at.key.Name, s.at.key.Type, s.view.set.TTL, without(&found, mine)...)
+	out := rr.NewSet(s.at.key.Name, s.at.key.Type, s.view.set.TTL, without(&found, s.mine())...)
 	if i >= 0 {
 		out.TTL = s.ours[i].Before.TTL
 	} else if len(s.ours) > 0 && len(out.Data) == 0 {
 		return nil
 	}
 	return &out
+}
+
+// beneath is what stands in the RRset that is not ours, and what of ours stood there
+// before us; i is one of ours of which that is known, -1 if none is.
+func (s rrset) beneath(i int) *rr.Set {
+	data := without(s.view.set, s.mine())
+	for _, o := range s.ours {
+		if o.Before != nil {
+			data = append(data, o.Before.Data...)
+		}
+	}
+	if len(data) == 0 {
+		return nil
+	}
+	out := rr.NewSet(s.at.key.Name, s.at.key.Type, 0, data...)
+	if i >= 0 {
+		out.TTL = s.ours[i].Before.TTL
+	} else {
+		out.TTL = s.view.set.TTL // it is there, for nothing else gave data
+	}
+	return &out
+}
+
+// shared reports whether something is ours, and no block had the RRset for itself.
+func (s rrset) shared() bool {
+	return len(s.ours) > 0 && !slices.ContainsFunc(s.ours, func(o revision.Owned) bool { return o.Exclusive })
 }
 
 // restored is data, and the TTL that it gets. On the way back, where nothing is
@@ -52,16 +78,22 @@ func (s rrset) restored(data []rr.Data) ([]rr.Data, uint32) {
 	return data, ttl
 }
 
-// takeOver finds an exclusive record over an RRset that was not ours and holds
-// something else.
+// takeOver finds an exclusive record over an RRset that was not ours, or not all of
+// it, and holds something else.
 func (s rrset) takeOver(p *Plan, after *rr.Set) {
-	if !s.exclusive() || len(s.ours) > 0 {
+	if !s.exclusive() || len(s.ours) > 0 && !s.shared() {
 		return
 	}
 	w := s.want[0]
-	found := s.routed(w.data)
+	known := append(s.mine(), w.data...)
+	found := s.routed(known)
 	if found == nil || found.Same(rr.NewSet(s.at.key.Name, s.at.key.Type, 0, w.data...)) {
 		return
+	}
+	if s.shared() {
+		if found.Data = without(found, known); len(found.Data) == 0 {
+			return
+		}
 	}
 	p.Findings = append(p.Findings, Finding{
 		Code: takenOver, Severity: "warning", Addr: w.block.Addr(),

@@ -69,6 +69,15 @@ func (s rrset) wanted() []rr.Data {
 	return out
 }
 
+// mine is the data that is ours already.
+func (s rrset) mine() []rr.Data {
+	var out []rr.Data
+	for _, o := range s.ours {
+		out = append(out, o.Set.Data...)
+	}
+	return out
+}
+
 // exclusive reports whether the RRset holds what is wanted and no more: an MX that
 // proves something stands beside any other.
 func (s rrset) exclusive() bool {
@@ -92,11 +101,7 @@ func (s rrset) ttl() uint32 {
 // after is the whole RRset as it will be, nil if it goes, and what is ours of it:
 // one Owned for each wanted block, in their order.
 func (s rrset) after() (*rr.Set, []revision.Owned) {
-	var mine []rr.Data
-	all := s.wanted()
-	for _, o := range s.ours {
-		mine = append(mine, o.Set.Data...)
-	}
+	mine, all := s.mine(), s.wanted()
 	data := append(all, proofs(s.view.set, append(mine, all...))...)
 	if !s.exclusive() {
 		data = append(without(s.view.set, mine), all...)
@@ -105,8 +110,12 @@ func (s rrset) after() (*rr.Set, []revision.Owned) {
 	for _, w := range s.want {
 		o := revision.Owned{Addr: w.block.Addr(), Zone: s.at.zone, Exclusive: w.block.Exclusive,
 			Set: rr.NewSet(s.at.key.Name, s.at.key.Type, s.ttl(), w.data...)}
-		if i := s.owner(w.block.Addr()); i >= 0 {
-			o.Before, o.Adopted = s.ours[i].Before, s.ours[i].Adopted
+		i := s.owner(w.block.Addr())
+		if i >= 0 {
+			o.Adopted = s.ours[i].Adopted
+		}
+		if i >= 0 && (s.ours[i].Exclusive || !w.block.Exclusive) {
+			o.Before = s.ours[i].Before
 		} else {
 			o.Before = s.before(w)
 		}
