@@ -40,19 +40,16 @@ func (s *session) Data(io.Reader) error {
 // keep commits the message and hands it to delivery.
 func (s *session) keep(tx *transaction, in *intake) error {
 	for _, to := range tx.to {
-		if r := tx.tooLarge(to, in.size); r != nil {
-			return s.refuse(tx, "DATA", to.String(), r)
+		if r := tx.tooLarge(to.To, in.size); r != nil {
+			return s.refuse(tx, "DATA", to.To.String(), r)
 		}
 	}
 	env := spool.Envelope{
 		From: tx.from, Received: in.at, Connector: tx.receive.Block.Addr(), Client: tx.client.Remote.String(),
-		UTF8: tx.utf8, EightBit: tx.eight, Next: in.at, Rcpts: make([]spool.Rcpt, len(tx.to)),
+		UTF8: tx.utf8, EightBit: tx.eight, Next: in.at, Rcpts: tx.to, EnvID: tx.envID, Return: tx.ret,
 	}
 	if tx.client.Unix != "" {
 		env.Client = "unix:" + tx.client.Unix
-	}
-	for i, to := range tx.to {
-		env.Rcpts[i].To = to
 	}
 	env, body, err := in.draft.Commit(env)
 	if err != nil {

@@ -291,7 +291,7 @@ func TestDialogues(t *testing.T) {
 		{name: "neither TLS nor AUTH", attributes: relaying + "\n" + `auth_mechanisms = []`, dialogue: `
 			<~ 220
 			-> EHLO me
-			<~ 250-Hello me\n250-PIPELINING\n250-8BITMIME\n250-ENHANCEDSTATUSCODES\n250-CHUNKING\n250-SMTPUTF8\n250 SIZE 36700160$
+			<~ 250-Hello me\n250-PIPELINING\n250-8BITMIME\n250-ENHANCEDSTATUSCODES\n250-CHUNKING\n250-SMTPUTF8\n250-DSN\n250 SIZE 36700160$
 			-> STARTTLS
 			<~ 502
 			-> AUTH PLAIN AGEAYg==

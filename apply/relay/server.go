@@ -26,6 +26,7 @@ func (n *node) serve(relay *schema.Relay, b *schema.ReceiveConnector) *servers {
 		server.MaxLineLength = 0        // conn limits command lines, and nothing cuts a message
 		server.AllowInsecureAuth = true // the session says where AUTH is offered
 		server.EnableSMTPUTF8 = true
+		server.EnableDSN = true
 		server.ErrorLog = serverLog{n.o.Log.With("connector", b.Addr().String())}
 		if f == s.clear && offers(b, "tls") {
 			server.TLSConfig = &tls.Config{} // makes EHLO offer STARTTLS, which conn answers

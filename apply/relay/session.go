@@ -10,6 +10,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
 )
@@ -34,8 +35,10 @@ type transaction struct {
 	receive  *decide.Receive
 	client   decide.Client
 	from     schema.Mailbox
-	to       []schema.Mailbox
-	declared int64 // SIZE of MAIL; zero: not said
+	to       []spool.Rcpt
+	envID    string // ENVID
+	ret      string // RET
+	declared int64  // SIZE of MAIL; zero: not said
 	utf8     bool
 	eight    bool
 }
@@ -87,6 +90,7 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	tx := &transaction{
 		edition: e, client: s.client(e), from: mailbox,
 		declared: opts.Size, utf8: opts.UTF8, eight: opts.Body == smtp.Body8BitMIME,
+		envID: opts.EnvelopeID, ret: string(opts.Return),
 	}
 	v := e.policy.Sender(tx.client, mailbox)
 	if v.Connector == nil {
@@ -131,7 +135,7 @@ func (s *session) room(tx *transaction) *smtp.SMTPError {
 }
 
 // Rcpt implements smtp.Session.
-func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	tx := s.tx
 	if tx == nil {
 		return reply(503, 5, 5, 1, "Give the sender first")
@@ -153,8 +157,8 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 			return r
 		}
 	}
-	if !slices.Contains(tx.to, mailbox) {
-		tx.to = append(tx.to, mailbox)
+	if !slices.ContainsFunc(tx.to, func(r spool.Rcpt) bool { return r.To == mailbox }) {
+		tx.to = append(tx.to, spool.Rcpt{To: mailbox, Notify: notify(opts), Original: original(opts)})
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -15,6 +16,7 @@ import (
 type letter struct {
 	From, Content string
 	To            []string
+	Asked         []string // of reports: RET and ENVID, and for each recipient NOTIFY and ORCPT
 }
 
 // sink is a next hop that takes everything.
@@ -31,6 +33,7 @@ func newSink(t *testing.T) *sink {
 	s := &sink{l.Addr().String(), make(chan letter, 10000)}
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &sinkSession{s: s}, nil }))
 	server.EnableSMTPUTF8 = true
+	server.EnableDSN = true
 	server.MaxLineLength = 0
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
@@ -60,11 +63,13 @@ type sinkSession struct {
 
 func (s *sinkSession) Reset()        { s.l = letter{} }
 func (s *sinkSession) Logout() error { return nil }
-func (s *sinkSession) Mail(from string, _ *smtp.MailOptions) error {
+func (s *sinkSession) Mail(from string, o *smtp.MailOptions) error {
 	s.l.From = from
+	s.l.Asked = []string{fmt.Sprint(o.Return, " ", o.EnvelopeID)}
 	return nil
 }
-func (s *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (s *sinkSession) Rcpt(to string, o *smtp.RcptOptions) error {
+	s.l.Asked = append(s.l.Asked, fmt.Sprint(o.Notify, " ", o.OriginalRecipientType, " ", o.OriginalRecipient))
 	s.l.To = append(s.l.To, to)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
@@ -14,6 +15,16 @@ import (
 // giveUp tells the sender that the recipients lost will not get m. When it returns
 // nil the report is on stable storage, or nobody is left to be told.
 func (r *Runner) giveUp(conf *config, m *message, lost []int) error {
+	lost = slices.DeleteFunc(slices.Clone(lost), func(i int) bool {
+		if hears(m.env.Rcpts[i].Notify, spool.NotifyFailure) {
+			return false
+		}
+		r.trouble(slog.LevelWarn, "bounced", &m.env, i, &m.out[i], slog.String("returned_to", "nobody: the sender wants no report (NOTIFY)"))
+		return true
+	})
+	if len(lost) == 0 {
+		return nil
+	}
 	to, ok := reportTo(conf, m, lost)
 	if !ok {
 		for _, i := range lost {
@@ -22,7 +33,7 @@ func (r *Runner) giveUp(conf *config, m *message, lost []int) error {
 		}
 		return nil
 	}
-	if err := r.send(conf, m, to, lost, false); err != nil {
+	if err := r.send(conf, m, to, lost, failureReport); err != nil {
 		return err
 	}
 	for _, i := range lost {
@@ -54,26 +65,50 @@ func reportTo(conf *config, m *message, lost []int) (schema.Mailbox, bool) {
 	return schema.Mailbox{Local: "postmaster", Domain: domain}, true
 }
 
-// delayed tells the sender that the recipients keep have to wait. It is called for
-// messages that have one.
+// delayed tells the sender that the recipients keep have to wait, as far as it
+// wants to hear that. It is called for messages that have a sender.
 func (r *Runner) delayed(conf *config, m *message, keep []int) error {
-	return r.send(conf, m, m.env.From, keep, true)
+	keep = slices.DeleteFunc(slices.Clone(keep), func(i int) bool { return !hears(m.env.Rcpts[i].Notify, spool.NotifyDelay) })
+	if len(keep) == 0 {
+		return nil
+	}
+	return r.send(conf, m, m.env.From, keep, delayReport)
+}
+
+// handedOn tells the sender of recipients that were taken by a next hop which was
+// not told to report that (RFC 3461, 5.2.2), if it wants to hear of success.
+func (r *Runner) handedOn(conf *config, m *message) {
+	if m.env.From.IsNull() {
+		return
+	}
+	var taken []int
+	for i := range m.out {
+		if o := &m.out[i]; o.kind == delivered && !o.dsn && hears(m.env.Rcpts[i].Notify, spool.NotifySuccess) {
+			taken = append(taken, i)
+		}
+	}
+	if len(taken) == 0 {
+		return
+	}
+	if err := r.send(conf, m, m.env.From, taken, relayedReport); err != nil {
+		r.o.Log.Error("the sender of a message that was delivered could not be told so, as it had wished", "id", m.env.ID, "error", err)
+	}
 }
 
 // send stores a report about m, and queues it.
-func (r *Runner) send(conf *config, m *message, to schema.Mailbox, rcpts []int, delay bool) error {
-	original, whole := r.original(m)
+func (r *Runner) send(conf *config, m *message, to schema.Mailbox, rcpts []int, what about) error {
+	original, whole := r.original(m, what)
 	now := r.o.Clock()
 	n := notice{
 		relay: conf.relay.Hostname, domain: conf.policy.Default(), to: to, now: now,
-		env: &m.env, delay: delay, until: m.env.Received.Add(conf.relay.Queue.Expiration),
-		original: original, whole: whole,
+		env: &m.env, about: what, until: m.env.Received.Add(conf.relay.Queue.Expiration),
+		original: original, whole: whole, eight: whole && !plain(original),
 	}
 	if n.domain == "" {
 		n.domain = n.relay
 	}
 	for _, i := range rcpts {
-		n.rcpts = append(n.rcpts, noticed{m.env.Rcpts[i].To, &m.out[i]})
+		n.rcpts = append(n.rcpts, noticed{m.env.Rcpts[i].To, m.env.Rcpts[i].Original, &m.out[i]})
 	}
 	content, err := n.build()
 	if err != nil {
@@ -92,13 +127,20 @@ func (r *Runner) send(conf *config, m *message, to schema.Mailbox, rcpts []int, 
 
 const (
 	wholeMost  = 16 << 10 // a message up to this size is returned whole, in bytes
+	fullMost   = 1 << 20  // with RET=FULL
 	headerMost = 64 << 10 // of a larger one, so much of the header
 )
 
-// original gives what a report shows of the message: all of it if it is small and
-// plain ASCII, else its header. It is nil if the spool does not give it: the
-// report goes out all the same.
-func (r *Runner) original(m *message) (content []byte, whole bool) {
+// original gives what a report shows of the message. In one of failure that is all
+// of it if it is small and plain ASCII, and with RET=FULL (RFC 3461, 4.3) even if
+// it is not so small, or 8-bit. Else it is its header. It is nil if the spool does
+// not give it: the report goes out all the same.
+func (r *Runner) original(m *message, what about) (content []byte, whole bool) {
+	full := m.env.Return == "FULL"
+	most := wholeMost
+	if full {
+		most = fullMost
+	}
 	content = m.body
 	if content == nil {
 		rc, err := r.o.Spool.Body(m.env.ID)
@@ -106,26 +148,36 @@ func (r *Runner) original(m *message) (content []byte, whole bool) {
 			return nil, false
 		}
 		defer rc.Close()
-		if content, err = io.ReadAll(io.LimitReader(rc, headerMost)); err != nil {
+		if content, err = io.ReadAll(io.LimitReader(rc, max(int64(most)+1, headerMost))); err != nil {
 			return nil, false
 		}
 	}
-	if len(content) <= wholeMost && plainText(content) {
+	if what == failureReport && m.env.Return != "HDRS" && len(content) <= most && lines(content) && (plain(content) || full && plain(headerOf(content))) {
 		return content, true
 	}
-	if i := bytes.Index(content, []byte("\r\n\r\n")); i >= 0 {
-		content = content[:i+2]
-	}
+	content = headerOf(content)
 	return content[:min(len(content), headerMost)], false
 }
 
+// headerOf is the header of a message with its last line end, without the empty
+// line.
+func headerOf(content []byte) []byte {
+	if i := bytes.Index(content, []byte("\r\n\r\n")); i >= 0 {
+		return content[:i+2]
+	}
+	return content
+}
+
 // plainText reports whether b is 7-bit, in lines that may be sent as they are.
-func plainText(b []byte) bool {
+func plainText(b []byte) bool { return plain(b) && lines(b) }
+
+// lines reports whether b is in lines that may be sent as they are.
+func lines(b []byte) bool {
 	line := 0
 	for i, c := range b {
 		line++
 		switch {
-		case c >= 128, c == 0, line > 1000:
+		case c == 0, line > 1000:
 			return false
 		case c == '\r' && (i+1 == len(b) || b[i+1] != '\n'), c == '\n' && (i == 0 || b[i-1] != '\r'):
 			return false

@@ -118,10 +118,10 @@ func (c *client) close() {
 
 // extensions are what the server offers (RFC 5321, 4.1.1.1).
 type extensions struct {
-	startTLS, pipelining, eightBit, utf8 bool
-	size                                 bool
-	limit                                int64 // of SIZE, bytes; 0: none told
-	auth                                 []string
+	startTLS, pipelining, eightBit, utf8, dsn bool
+	size                                      bool
+	limit                                     int64 // of SIZE, bytes; 0: none told
+	auth                                      []string
 }
 
 // readExtensions reads the answer to EHLO.
@@ -139,6 +139,8 @@ func readExtensions(r reply) extensions {
 			e.pipelining = true
 		case "8BITMIME":
 			e.eightBit = true
+		case "DSN":
+			e.dsn = true
 		case "SMTPUTF8":
 			e.utf8 = true
 		case "SIZE":

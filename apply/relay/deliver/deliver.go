@@ -32,6 +32,10 @@
 //
 // A report is on stable storage before the recipients it is about are taken from
 // the message. A crash can therefore deliver or report twice, but never lose.
+// What a sender asks of reports (RFC 3461) goes on to a next hop that offers DSN;
+// of one that does not, its wish to hear of success is answered with "relayed".
+// NOTIFY decides which reports there are, ENVID and ORCPT stand in them, and RET
+// says what they bear of the message.
 // A message from <> is never answered: the postmaster of the default domain gets
 // what cannot be delivered, and if that fails too it is dropped and logged.
 //

@@ -16,7 +16,16 @@ import (
 	"github.com/mailrelay/mailrelay/schema"
 )
 
-// notice is a report to a sender: of failure, or of a delay (RFC 6522, RFC 3464).
+// about is what a report tells, as its Action says (RFC 3464, 2.3.3).
+type about string
+
+const (
+	failureReport about = "failed"
+	delayReport   about = "delayed"
+	relayedReport about = "relayed" // to a host that will not report
+)
+
+// notice is a report to a sender (RFC 6522, RFC 3464).
 type notice struct {
 	relay    string // our host name
 	domain   string // of the address it comes from
@@ -24,16 +33,18 @@ type notice struct {
 	now      time.Time
 	env      *spool.Envelope
 	rcpts    []noticed
-	delay    bool
+	about    about
 	until    time.Time // when trying ends
 	original []byte    // the message or its header; nil: neither
 	whole    bool
+	eight    bool // original is whole and has 8-bit content
 }
 
 // noticed is a recipient that the report is about.
 type noticed struct {
-	to  schema.Mailbox
-	out *outcome
+	to       schema.Mailbox
+	original string // ORCPT
+	out      *outcome
 }
 
 // build writes the report.
@@ -59,6 +70,9 @@ func (n *notice) build() ([]byte, error) {
 	}
 	if n.whole {
 		parts[2].typ, parts[2].coding = "message/rfc822", ""
+	}
+	if n.eight {
+		parts[2].coding = "8bit"
 	}
 	for _, p := range parts {
 		if p.content == nil {
@@ -97,8 +111,11 @@ func (n *notice) header() (mime.Header, error) {
 	}
 	h.SetDate(n.now)
 	h.SetSubject("Message not delivered")
-	if n.delay {
+	switch n.about {
+	case delayReport:
 		h.SetSubject("Message delayed")
+	case relayedReport:
+		h.SetSubject("Message handed on")
 	}
 	h.Set("To", "<"+n.to.String()+">")
 	h.Set("From", "Mail Delivery System <MAILER-DAEMON@"+n.domain+">")
@@ -119,15 +136,21 @@ func (n *notice) text() []byte {
 		what += fmt.Sprintf(" %q", s)
 	}
 	received := n.env.Received.UTC().Format("2 January 2006 15:04 MST")
-	if n.delay {
+	switch n.about {
+	case delayReport:
 		line("So far %s of %s could not be delivered to:", what, received)
-	} else {
+	case relayedReport:
+		line("As you wished, here is what became of %s of %s to:", what, received)
+	default:
 		line("It was not possible to deliver %s of %s to:", what, received)
 	}
 	for _, r := range n.rcpts {
 		line("")
 		line("  %s", r.to)
 		switch {
+		case n.about == relayedReport:
+			line("    The mail server %s has taken it, and does not tell when it arrives. It answered: %s", r.out.host, r.out.text)
+			continue
 		case r.out.remote:
 			line("    The mail server %s answered: %s", r.out.host, r.out.text)
 		default:
@@ -135,13 +158,15 @@ func (n *notice) text() []byte {
 		}
 		if r.out.expired {
 			line("    It was tried for %s.", schema.FormatDuration(n.until.Sub(n.env.Received)))
-		} else if s := hint(r.out.status); s != "" && !n.delay {
+		} else if s := hint(r.out.status); s != "" && n.about == failureReport {
 			line("    %s", s)
 		}
 	}
 	line("")
 	switch {
-	case n.delay:
+	case n.about == relayedReport:
+		line("No more is known here. The header of the message is attached.")
+	case n.about == delayReport:
 		line("You need not do anything: the relay goes on trying until %s, and tells you if it has to give up.", n.until.UTC().Format("2 January 2006 15:04 MST"))
 	case n.whole:
 		line("Nothing more will be tried. The message is attached.")

@@ -30,6 +30,7 @@ type outcome struct {
 	host   string // the next hop's name, empty if none was asked
 	addr   string // its address and port
 	remote bool   // text is an answer of host, and not ours
+	dsn    bool   // the next hop was told when to report (RFC 3461)
 	slow   bool   // the next hop wants us to slow down
 	// wait means that the next hop was not asked, because it is being left alone:
 	// this is no try.

@@ -30,6 +30,7 @@ func (r *Runner) settle(m *message) {
 			keep = append(keep, i)
 		}
 	}
+	r.handedOn(conf, m)
 	if len(lost) > 0 {
 		keep = append(keep, r.bounce(conf, m, lost)...)
 		slices.Sort(keep)

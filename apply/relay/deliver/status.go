@@ -2,13 +2,10 @@ package deliver
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/emersion/go-message/textproto"
-
-	"github.com/mailrelay/mailrelay/schema"
 )
 
 // status is the part that programs read (RFC 3464, 2).
@@ -25,6 +22,7 @@ func (n *notice) status() []byte {
 	}
 	write([][2]string{
 		{"Reporting-MTA", "dns; " + n.relay},
+		{"Original-Envelope-Id", asciiOnly(printable(n.env.EnvID))},
 		{"X-Queue-ID", n.env.ID},
 		{"Arrival-Date", n.env.Received.Format(time.RFC1123Z)},
 	})
@@ -36,14 +34,17 @@ func (n *notice) status() []byte {
 		fields := [][2]string{
 			{"Original-Recipient", ""},
 			{"Final-Recipient", typed(final)},
-			{"Action", "failed"},
-			{"Status", r.out.finalStatus(n.delay)},
+			{"Action", string(n.about)},
+			{"Status", r.out.finalStatus(n.about)},
 			{"Remote-MTA", ""},
 			{"Diagnostic-Code", "x-mailrelay; " + asciiOnly(r.out.text)},
 			{"Last-Attempt-Date", n.now.Format(time.RFC1123Z)},
 			{"Will-Retry-Until", ""},
 		}
-		if final != r.to {
+		switch {
+		case r.original != "":
+			fields[0][1] = typedOriginal(r.original)
+		case final != r.to:
 			fields[0][1] = typed(r.to)
 		}
 		if r.out.host != "" {
@@ -52,8 +53,8 @@ func (n *notice) status() []byte {
 		if r.out.remote {
 			fields[5][1] = "smtp; " + asciiOnly(r.out.text)
 		}
-		if n.delay {
-			fields[2][1], fields[7][1] = "delayed", n.until.Format(time.RFC1123Z)
+		if n.about == delayReport {
+			fields[7][1] = n.until.Format(time.RFC1123Z)
 		}
 		write(fields)
 	}
@@ -61,36 +62,22 @@ func (n *notice) status() []byte {
 }
 
 // finalStatus is the status of a report: class 4 in one of a delay, class 5 in
-// one of failure. What ran out of time is 5.4.7 whatever the last answer was.
-func (o *outcome) finalStatus(delay bool) string {
+// one of failure, class 2 in one of success. What ran out of time is 5.4.7 whatever the last answer was.
+func (o *outcome) finalStatus(about about) string {
 	_, detail, ok := strings.Cut(o.status, ".")
 	switch {
 	case o.expired:
 		return "5.4.7"
+	case about == relayedReport && !strings.HasPrefix(o.status, "2."):
+		return "2.0.0"
+	case about == relayedReport:
+		return o.status
 	case !ok:
 		return "5.0.0"
-	case delay:
+	case about == delayReport:
 		return "4." + detail
 	}
 	return "5." + detail
-}
-
-// typed is an address with its type; what is beyond ASCII is written as
-// utf-8-addr-xtext (RFC 6533, 3).
-func typed(m schema.Mailbox) string {
-	s := m.String()
-	if ascii(s) {
-		return "rfc822; " + s
-	}
-	var b strings.Builder
-	for _, c := range s {
-		if c > 126 || c == '\\' {
-			fmt.Fprintf(&b, `\x{%X}`, c)
-		} else {
-			b.WriteRune(c)
-		}
-	}
-	return "utf-8; " + b.String()
 }
 
 // asciiOnly is s with question marks for what a status field cannot hold.

@@ -15,6 +15,7 @@ type transaction struct {
 	to             []schema.Mailbox
 	size           int64 // bytes; 0: not known
 	eightBit, utf8 bool
+	wanted         wanted
 	body           []byte                        // nil: open
 	open           func() (io.ReadCloser, error) // the body in the spool
 	narrow         *narrow                       // the content is converted on its way; nil: sent as it is
@@ -77,8 +78,8 @@ func (c *client) batch(t *transaction) (data reply, err error) {
 		c.line("RSET")
 	}
 	c.mail(t)
-	for _, m := range t.to {
-		c.line("RCPT TO:<", m.String(), ">")
+	for i := range t.to {
+		c.line(c.rcpt(t, i)...)
 	}
 	c.line("DATA")
 	c.open = true
@@ -129,8 +130,8 @@ func (c *client) stepwise(t *transaction) (data reply, err error) {
 		return reply{}, nil
 	}
 	accepted := false
-	for i, m := range t.to {
-		rep, err := c.ask(commandLimit, "RCPT TO:<", m.String(), ">")
+	for i := range t.to {
+		rep, err := c.ask(commandLimit, c.rcpt(t, i)...)
 		if err != nil {
 			return reply{}, err
 		}
@@ -168,7 +169,19 @@ func (c *client) mail(t *transaction) {
 	if c.ext.utf8 && (t.utf8 || !ascii(t.from.Local) || wideAny(t.to)) {
 		words = append(words, " SMTPUTF8")
 	}
+	if c.ext.dsn {
+		words = append(words, t.wanted.ofMail())
+	}
 	c.line(words...)
+}
+
+// rcpt is the command for one recipient.
+func (c *client) rcpt(t *transaction, i int) []string {
+	words := []string{"RCPT TO:<", t.to[i].String(), ">"}
+	if c.ext.dsn {
+		words = append(words, t.wanted.ofRcpt(i))
+	}
+	return words
 }
 
 // all sets the outcome of every recipient that has none yet.

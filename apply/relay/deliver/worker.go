@@ -165,6 +165,9 @@ func (w *worker) transaction(j *job) *transaction {
 	for i, x := range j.targets {
 		t.to[i] = x.to
 	}
+	if w.c.ext.dsn {
+		t.wanted = j.wanted()
+	}
 	if t.body == nil {
 		id, store := env.ID, w.r.o.Spool
 		t.open = func() (io.ReadCloser, error) { return store.Body(id) }
@@ -193,6 +196,7 @@ func (w *worker) conclude(j *job, t *transaction) *job {
 			}
 			o.kind = deferred
 		}
+		o.dsn = w.c.ext.dsn
 		o.via, o.site, o.tls = l.key.connector.Addr(), l.key.site(), w.c.tls.version
 		j.m.out[j.targets[i].rcpt] = o
 		if o.kind == delivered {

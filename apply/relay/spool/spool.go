@@ -40,6 +40,8 @@ type Envelope struct {
 	Client    string         `json:"client"`    // address of the client
 	UTF8      bool           `json:"utf8,omitempty"`
 	EightBit  bool           `json:"eight_bit,omitempty"`
+	EnvID     string         `json:"env_id,omitempty"` // of the sender's (RFC 3461, ENVID)
+	Return    string         `json:"return,omitempty"` // what a report of failure bears: FULL or HDRS; empty: our choice
 	Tries     int            `json:"tries"`
 	Next      time.Time      `json:"next"` // when delivery is due
 	Delayed   bool           `json:"delayed,omitempty"`
@@ -49,10 +51,24 @@ type Envelope struct {
 
 // Rcpt is one recipient.
 type Rcpt struct {
-	To        schema.Mailbox `json:"to"`                   // as the client gave it
+	To        schema.Mailbox `json:"to"` // as the client gave it
+	Notify    Notify         `json:"notify,omitempty"`
+	Original  string         `json:"original,omitempty"`   // ORCPT with its type, decoded: "rfc822;b@example.com"
 	LastError string         `json:"last_error,omitempty"` // the last answer
 	Site      string         `json:"site,omitempty"`       // the next hop that was last tried
 }
+
+// Notify is when the sender wants to hear of a recipient (RFC 3461, NOTIFY): any
+// of the three, or never. The zero Notify leaves it to us.
+type Notify uint8
+
+// What a sender may want to hear of.
+const (
+	NotifyNever Notify = 1 << iota
+	NotifySuccess
+	NotifyFailure
+	NotifyDelay
+)
 
 // Errors of a Spool.
 var (
