@@ -28,11 +28,7 @@ type later struct {
 // way. nil: nothing has to wait. What cannot be put together is given up, and a
 // finding (MR402) says so.
 func (s *rrset) keepSenders(p *Plan) (*later, error) {
-	if s.at.key.Type != "TXT" || s.view.open != "" || s.view.set == nil {
-		return nil, nil
-	}
-	w, waits := p.waitFor(func(sw revision.Switched) bool { return sw.Was != nil && sw.Zone == s.at.zone })
-	if !waits {
+	if s.at.key.Type != "TXT" || s.view.open != "" || s.view.set == nil || len(p.Switched) == 0 {
 		return nil, nil
 	}
 	old, ok := s.replaced()
@@ -44,6 +40,10 @@ func (s *rrset) keepSenders(p *Plan) (*later, error) {
 			next, err := policy.ReadSPF(d.Text())
 			if err != nil || len(policy.Lost(old, next)) == 0 {
 				continue
+			}
+			w, waits := p.waitFor(func(sw revision.Switched) bool { return sw.Was != nil && sw.Zone == s.at.zone })
+			if !waits {
+				return nil, nil
 			}
 			l := &later{addr: want.block.Addr(), wait: w}
 			l.final, l.owned = s.after()

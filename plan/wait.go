@@ -24,8 +24,9 @@ type wait struct {
 func (p *Plan) waitFor(concerns func(revision.Switched) bool) (wait, bool) {
 	var w wait
 	var known, unseen, unsure *revision.Switched
-	for _, s := range p.Switched {
-		if s.Lowered || !concerns(s) {
+	for i := range p.Switched {
+		s := &p.Switched[i]
+		if s.Lowered || !concerns(*s) {
 			continue
 		}
 		until, which := s.Until(), &known
@@ -34,15 +35,15 @@ func (p *Plan) waitFor(concerns func(revision.Switched) bool) (wait, bool) {
 			w.needs = append(w.needs, s.Addrs...)
 		}
 		if *which == nil || until.After((*which).Until()) {
-			*which = &s
+			*which = s
 		}
 		if until.After(w.notBefore) {
 			w.notBefore = until
 		}
 	}
-	for _, s := range p.unsure {
-		if concerns(s) {
-			unsure = &s
+	for i := range p.unsure {
+		if s := &p.unsure[i]; concerns(*s) {
+			unsure = s
 			w.needs = append(w.needs, s.Addrs...)
 		}
 	}
