@@ -74,7 +74,19 @@ type Result struct {
 	Meanwhile []schema.Addr // changes that came up while it waited, and were not applied
 	Stopped   error         // why the wait ended early; what was done until then is recorded
 
-	base *revision.Revision // before the run
+	zones zones // those of the run
+}
+
+// zones finds the zone that a plan writes; nil: neither the plan nor its base has
+// it. It may not be called by several goroutines at the same time.
+type zones func(schema.Addr) *schema.Zone
+
+func zonesOf(p *plan.Plan, base *revision.Revision) (zones, error) {
+	c, err := revision.Config(revision.Only(p.Target, "zone"))
+	if err != nil {
+		return nil, err
+	}
+	return plan.Zones(c, base), nil
 }
 
 // StaleError says that the world is not as the plan saw it.
@@ -99,10 +111,14 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := o.fresh(ctx, p, base); err != nil {
+	zones, err := zonesOf(p, base)
+	if err != nil {
 		return nil, err
 	}
-	r := &run{Options: o, plan: p, base: base, result: &Result{Revision: base, base: base, Pending: p.Waiting(), Failed: map[schema.Addr]error{}}}
+	if err := o.fresh(ctx, p, base, zones); err != nil {
+		return nil, err
+	}
+	r := &run{Options: o, plan: p, base: base, result: &Result{Revision: base, zones: zones, Pending: p.Waiting(), Failed: map[schema.Addr]error{}}}
 	if err := r.run(ctx); err != nil {
 		return r.result, err
 	}

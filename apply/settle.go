@@ -93,10 +93,6 @@ func (s *settling) shown(ctx context.Context, written []plan.SetChange) error {
 	if len(written) == 0 {
 		return nil
 	}
-	c, err := revision.Config(revision.Only(s.result.Revision.Target, "zone"))
-	if err != nil {
-		return err
-	}
 	var awaited []Awaited
 	var names []string
 	byZone := map[schema.Addr][]plan.SetChange{}
@@ -104,7 +100,7 @@ func (s *settling) shown(ctx context.Context, written []plan.SetChange) error {
 		byZone[w.Zone] = append(byZone[w.Zone], w)
 	}
 	for addr, sets := range byZone {
-		z := plan.Zone(c, s.result.base, addr)
+		z := s.result.zones(addr)
 		if z == nil {
 			continue // it was written as base had it, and is gone now
 		}
@@ -270,7 +266,7 @@ func byHand(p *plan.Plan) map[schema.Addr]bool {
 
 // join adds what a later run did.
 func (r *Result) join(next *Result) {
-	r.Revision, r.base = next.Revision, next.base
+	r.Revision, r.zones = next.Revision, next.zones
 	r.Changed = r.Changed || next.Changed
 	r.Pending, r.Behind = next.Pending, next.Behind
 	r.Written = append(r.Written, next.Written...)

@@ -15,7 +15,7 @@ import (
 // fresh reports, as *StaleError, what moved since the plan was made: the applied
 // revision, or an RRset that the plan touches. What happens between this look and
 // the write is caught by the prerequisites of the write.
-func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revision) error {
+func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revision, zones zones) error {
 	var current revision.Hash
 	if base != nil {
 		current = base.Hash
@@ -26,10 +26,7 @@ func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revisio
 	if len(p.Sets) == 0 || o.Observe == nil {
 		return nil
 	}
-	asks, err := asksFor(p, base)
-	if err != nil {
-		return err
-	}
+	asks := asksFor(p, zones)
 	type place struct {
 		zone schema.Addr
 		key  rr.Key
@@ -63,24 +60,14 @@ func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revisio
 }
 
 // asksFor are the questions for the RRsets that p touches, each in its zone.
-func asksFor(p *plan.Plan, base *revision.Revision) ([]observe.Ask, error) {
-	c, err := revision.Config(revision.Only(p.Target, "zone"))
-	if err != nil {
-		return nil, err
-	}
-	zones := map[schema.Addr]*schema.Zone{}
+func asksFor(p *plan.Plan, zones zones) []observe.Ask {
 	asks := make([]observe.Ask, 0, len(p.Sets))
 	for _, s := range p.Sets {
-		z, known := zones[s.Zone]
-		if !known {
-			z = plan.Zone(c, base, s.Zone)
-			zones[s.Zone] = z
-		}
-		if z != nil { // else the write fails, and says why
+		if z := zones(s.Zone); z != nil { // else the write fails, and says why
 			asks = append(asks, observe.Ask{Zone: z, Key: s.Key, Itself: s.Before == nil})
 		}
 	}
-	return asks, nil
+	return asks
 }
 
 func equal(a, b *rr.Set) bool {

@@ -22,7 +22,6 @@ func (r *run) write(ctx context.Context, sets []plan.SetChange) []plan.SetChange
 		}
 		zones[s.Zone] = append(zones[s.Zone], s)
 	}
-	config, err := revision.Config(revision.Only(r.plan.Target, "zone"))
 	var (
 		mu   sync.Mutex
 		wg   sync.WaitGroup
@@ -30,18 +29,16 @@ func (r *run) write(ctx context.Context, sets []plan.SetChange) []plan.SetChange
 		slot = make(chan struct{}, max(r.Parallel, 1))
 	)
 	for _, zone := range order {
+		z := r.result.zones(zone)
 		slot <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slot }()
-			werr := err
-			if werr == nil {
-				werr = r.writeZone(ctx, plan.Zone(config, r.base, zone), zones[zone])
-			}
+			err := r.writeZone(ctx, z, zones[zone])
 			mu.Lock()
 			defer mu.Unlock()
-			if werr != nil {
-				r.result.Failed[zone] = fmt.Errorf("%s: %w", zone, werr)
-				r.event(zone, werr, "not written")
+			if err != nil {
+				r.result.Failed[zone] = fmt.Errorf("%s: %w", zone, err)
+				r.event(zone, err, "not written")
 				return
 			}
 			done = append(done, zones[zone]...)
