@@ -34,6 +34,7 @@ func (a *app) applyCommand() *cli.Command {
 		)...),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			a.begin()
+			patient()
 			if c.NArg() > 1 {
 				return fmt.Errorf("apply takes one plan file, and %d arguments were given", c.NArg())
 			}

@@ -33,6 +33,7 @@ func (a *app) planCommand() *cli.Command {
 		)...),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			a.begin()
+			patient()
 			if err := noArgs(c); err != nil {
 				return err
 			}

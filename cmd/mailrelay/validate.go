@@ -23,6 +23,7 @@ func (a *app) validateCommand() *cli.Command {
 		Flags: append(a.configFlags(), &cli.BoolFlag{Name: "json", Usage: "print the result as JSON", Destination: &asJSON}),
 		Action: func(_ context.Context, c *cli.Command) error {
 			a.begin()
+			patient()
 			if err := noArgs(c); err != nil {
 				return err
 			}
