@@ -42,6 +42,7 @@ type ReceiveConnector struct {
 	UsersFile     string
 	ProxyProtocol []netipx.IPRange
 	BareNewline   string // "reject" or "normalize"
+	Verbose       bool   // protocol_logging
 }
 
 // Permission is what one principal is explicitly allowed and denied.
@@ -140,6 +141,7 @@ func receiveType() *Type {
 				{Name: "tarpit_interval", Kind: Duration(0, 10*time.Minute), Default: cty.StringVal("5s"), Doc: "How long a refusal to relay is held back."},
 				{Name: "proxy_protocol", Kind: Set(IPRange()), Default: cty.SetValEmpty(cty.String), Doc: "The proxies whose PROXY header is believed.", Later: "The PROXY protocol is not in this version: let clients connect to the relay directly."},
 				{Name: "bare_newline", Kind: OneOf("reject", "normalize"), Default: cty.StringVal("reject"), Doc: "What is done with a CR or LF that stands alone."},
+				protocolLogging("receive.csv"),
 			},
 			Blocks: []Nested{
 				{Name: "permission", Label: Principal(), Body: permission, Doc: "Rights of one principal beyond the groups."},
@@ -158,6 +160,7 @@ func receiveType() *Type {
 				MaxConnections: o.num("max_inbound_connections"), MaxPerSource: o.num("max_inbound_connections_per_source"), MessageRateLimit: o.num("message_rate_limit"),
 				ConnectionTimeout: o.duration("connection_timeout"), InactivityTimeout: o.duration("connection_inactivity_timeout"), TarpitInterval: o.duration("tarpit_interval"),
 				ProxyProtocol: o.ranges("proxy_protocol"), BareNewline: o.str("bare_newline"),
+				Verbose: o.str("protocol_logging") == "verbose",
 			}
 			o.each("permission", func(principal string, o object) {
 				c.Permissions = append(c.Permissions, Permission{principal, o.strs("allow"), o.strs("deny")})
@@ -168,4 +171,9 @@ func receiveType() *Type {
 			return c
 		},
 	}
+}
+
+// protocolLogging is the attribute of connectors that asks for the protocol log.
+func protocolLogging(file string) Attr {
+	return Attr{Name: "protocol_logging", Kind: OneOf("none", "verbose"), Default: cty.StringVal("none"), Doc: "verbose writes each line of its conversations, but no passwords, to " + file + " in the directory of the relay's log block, in the form of Exchange's protocol log."}
 }

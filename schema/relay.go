@@ -42,7 +42,7 @@ type Log struct {
 	Formats   []string
 	MaxSize   int64         // bytes a file
 	MaxAge    time.Duration // zero: no limit
-	MaxFiles  int           // zero: no limit
+	MaxFiles  int           // closed ones; zero: no limit
 }
 
 // Admin is the HTTP side of a relay.
@@ -70,13 +70,12 @@ func relayType() *Type {
 		{Name: "expiration", Kind: dur, Default: expiration, Doc: "After this long the message goes back to its sender."},
 		{Name: "max_hop_count", Kind: Int(1, 1000), Default: cty.NumberIntVal(30), Doc: "More Received fields than this are a loop."},
 	}}
-	noFiles := "Log files are not in this version: the relay writes JSON to stderr, which systemd and containers keep."
 	log := &Body{Attrs: []Attr{
-		{Name: "directory", Kind: Path(true), Doc: "Where log files are written; JSON goes to stderr if not given.", Later: noFiles},
-		{Name: "formats", Kind: Set(OneOf("json", "ncsa")), Default: cty.SetVal([]cty.Value{cty.StringVal("json")}), Doc: "json, ncsa, or both.", Later: noFiles},
-		{Name: "max_size", Kind: Size(1<<10, 1<<40), Default: cty.StringVal("100MiB"), Doc: "A file is closed when it is larger.", Later: noFiles},
-		{Name: "max_age", Kind: Duration(24*time.Hour, 36500*24*time.Hour), Doc: "Older files are deleted.", Later: noFiles},
-		{Name: "max_files", Kind: Int(1, 100000), Doc: "More files than this are deleted, the oldest first.", Later: noFiles},
+		{Name: "directory", Kind: Path(true), Doc: "Where log files are written; events go to stderr as JSON if not given."},
+		{Name: "formats", Kind: Set(OneOf("json", "ncsa")), Default: cty.SetVal([]cty.Value{cty.StringVal("json")}), Doc: "json (an event for each step of each message), ncsa (the commands, as IIS SMTP wrote them), or both; ncsa needs a directory."},
+		{Name: "max_size", Kind: Size(64<<10, 1<<40), Default: cty.StringVal("100MiB"), Doc: "A file is closed before it would be larger, and at the end of the day (UTC)."},
+		{Name: "max_age", Kind: Duration(24*time.Hour, 36500*24*time.Hour), Doc: "Closed files that are older are deleted; counted in whole days."},
+		{Name: "max_files", Kind: Int(1, 100000), Doc: "So many closed files are kept beside the one that is written; the oldest beyond are deleted."},
 	}}
 	admin := &Body{Attrs: []Attr{
 		{Name: "listen", Kind: Binding(), Doc: "An address for HTTP besides the Unix socket."},

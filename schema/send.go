@@ -22,6 +22,7 @@ type SendConnector struct {
 	MaxConnections int
 	MaxMessages    int // a connection
 	Enabled        bool
+	Verbose        bool // protocol_logging
 }
 
 // SendTLS is how a next hop must prove itself.
@@ -69,6 +70,7 @@ func sendType() *Type {
 				{Name: "max_connections", Kind: Int(1, 100000), Default: cty.NumberIntVal(20), Doc: "The most connections at a time."},
 				{Name: "max_messages_per_connection", Kind: Int(1, 1<<31-1), Default: cty.NumberIntVal(100), Doc: "The most messages in a connection."},
 				{Name: "enabled", Kind: Bool(), Default: cty.True, Doc: "Whether it is used."},
+				protocolLogging("send.csv"),
 			},
 			Blocks: []Nested{
 				{Name: "tls", Body: tls, Doc: "How its connections are protected."},
@@ -80,6 +82,7 @@ func sendType() *Type {
 				header: h, AddressSpaces: o.strs("address_spaces"), Cost: o.num("cost"), SmartHosts: o.strs("smart_hosts"),
 				Port: uint16(o.num("port")), Relays: o.refs("relays"), HELO: o.str("helo"), MaxMessageSize: o.size("max_message_size"),
 				MaxConnections: o.num("max_connections"), MaxMessages: o.num("max_messages_per_connection"), Enabled: o.flag("enabled"),
+				Verbose: o.str("protocol_logging") == "verbose",
 			}
 			if o.has("source_address") {
 				c.SourceAddress, _ = netip.ParseAddr(o.str("source_address"))

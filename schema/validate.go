@@ -23,6 +23,7 @@ func Validate(c *Config) []Problem {
 	v.proofs()
 	v.recipients()
 	v.relays()
+	v.protocolLogs()
 	v.receiveConnectors()
 	v.overlaps()
 	v.sendConnectors()

@@ -2,10 +2,12 @@ package schema
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// relays finds certificates without a key, and HTTP that everybody could use.
+// relays finds certificates without a key, HTTP that everybody could use, and logs
+// that have no place.
 func (v *validation) relays() {
 	for _, r := range All[*Relay](v.config) {
 		if t := r.TLS; t != nil {
@@ -13,6 +15,31 @@ func (v *validation) relays() {
 		}
 		if !local(r.Admin.Listen) && r.Admin.Token.IsZero() {
 			v.report(r, "admin.listen", "Unprotected admin address", "%s can be reached from other machines, and whoever reaches it could read and change the queue. Add token = secret_file(\"/etc/mailrelay/admin.token\"), or listen on 127.0.0.1.", r.Admin.Listen)
+		}
+		if r.Log.Directory == "" && slices.Contains(r.Log.Formats, "ncsa") {
+			v.report(r, "log.formats", "Log without a place", "ncsa is written to files, and no directory is given for them. Add directory = \"/var/log/mailrelay\" to log, or leave ncsa out.")
+		}
+	}
+}
+
+// protocolLogs finds connectors whose protocol log has no place.
+func (v *validation) protocolLogs() {
+	say := func(b Block, r *Relay) {
+		if r != nil && r.Log.Directory == "" {
+			v.report(b, "protocol_logging", "Log without a place", "The protocol log is written to files, and %s gives no directory for them. Add log { directory = \"/var/log/mailrelay\" } to it, or write protocol_logging = \"none\".", r.Addr())
+		}
+	}
+	for _, c := range All[*ReceiveConnector](v.config) {
+		if c.Verbose {
+			say(c, At[*Relay](v.config, c.Relay))
+		}
+	}
+	for _, c := range All[*SendConnector](v.config) {
+		for _, r := range All[*Relay](v.config) {
+			if c.Verbose && (c.Relays == nil || slices.Contains(c.Relays, r.Addr())) {
+				say(c, r)
+				break
+			}
 		}
 	}
 }

@@ -13,6 +13,12 @@ relay "internal" {
     expiration         = "48h"
     max_hop_count      = 15
   }
+
+  log { # ncsa.log is what the reports of IIS are made from
+    directory = "/var/log/mailrelay"
+    formats   = ["json", "ncsa"]
+    max_age   = "90d"
+  }
 }
 
 # Copiers may send to colleagues and nowhere else.
