@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
 )
 
@@ -44,17 +45,19 @@ func (n *node) admit(c net.Conn, p place) {
 		client.Relay, client.At = e.relay.Addr(), n.o.Clock()
 		r := e.policy.Receive(client)
 		if r == nil {
-			n.o.Log.Info("a connection was refused: no receive connector is meant for it", "client", client.Remote, "listener", p.String())
-			go n.refuse(c, "554 5.7.1 No receive connector of "+client.Relay.String()+" is meant for your address; ask its administrator to add it to one")
+			answer := reply(554, 5, 7, 1, "No receive connector of %s is meant for your address; ask its administrator to add it to one", client.Relay)
+			n.turnedAway(client, schema.Addr{}, "CONNECT", answer)
+			go n.refuse(c, "554 5.7.1 "+answer.Message)
 			return
 		}
 		leave, why := n.limits.enter(r.Block, client.Remote)
 		if leave == nil {
-			n.o.Log.Info("a connection was refused", "client", client.Remote, "reason", why)
+			n.turnedAway(client, r.Block.Addr(), "CONNECT", reply(421, 4, 3, 2, "%s", why))
 			go n.refuse(c, "421 4.3.2 "+why)
 			return
 		}
 		l := newLink(n.ctx, c, client, r.Block, leave)
+		l.talk = n.journal.Inbound(r.Block.Addr(), r.Block.Verbose, c.LocalAddr().String(), c.RemoteAddr().String(), clientName(client))
 		if !n.enroll(l) {
 			l.Close()
 			return
@@ -127,6 +130,7 @@ func (n *node) upgrade(c *conn) error {
 	}
 	st := t.ConnectionState()
 	l.tls = &st
+	l.talk.Note("TLS " + tls.VersionName(st.Version) + " " + tls.CipherSuiteName(st.CipherSuite))
 	for {
 		e := n.current.Load()
 		l.client.Relay, l.client.At, l.client.TLS = e.relay.Addr(), n.o.Clock(), true

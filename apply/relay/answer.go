@@ -28,12 +28,18 @@ func (c *conn) Write(p []byte) (int, error) {
 	case bytes.HasPrefix(p, []byte("334")):
 		c.stage = response
 	case len(p) == len("250-SIZE\r\n") && bytes.Equal(p[4:8], []byte("SIZE")):
+		if c.talk != nil {
+			c.talk.Answer(string(p[:8]) + " " + c.size)
+		}
 		c.out = append(append(append(c.out, p[:8]...), ' '), c.size...)
 		p = p[8:]
 		c.out = append(c.out, p...)
 		return len(p) + 8, nil
 	}
 	c.out = append(c.out, p...)
+	if c.talk != nil {
+		c.talk.Answer(string(bytes.TrimRight(p, "\r\n")))
+	}
 	return len(p), nil
 }
 

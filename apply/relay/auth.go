@@ -95,7 +95,7 @@ func (s *session) logOn(e *edition, r *decide.Receive, name, password string) er
 // failed counts a failure, and ends the connection after too many.
 func (s *session) failed(b *schema.ReceiveConnector, r *smtp.SMTPError) error {
 	s.c.failures++
-	s.n.o.Log.Info("a log-on failed", "client", s.c.client.Remote, "connector", b.Addr(), "failures", s.c.failures, "answer", r.Message)
+	s.n.turnedAway(s.c.client, b.Addr(), "AUTH", r)
 	s.tarpit(b)
 	if s.c.failures >= b.MaxLogonFailures {
 		s.c.end()

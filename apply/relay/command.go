@@ -15,6 +15,7 @@ func (c *conn) command() {
 		return
 	}
 	if c.stage == response {
+		c.talk.Command("")
 		c.stage, c.rest = commands, line
 		return
 	}
@@ -22,6 +23,9 @@ func (c *conn) command() {
 		return
 	}
 	c.rest = line
+	if c.talk != nil {
+		c.talk.Command(string(c.line))
+	}
 	switch verb := c.verb(); verb {
 	case "EHLO", "HELO":
 		c.extended = verb == "EHLO"

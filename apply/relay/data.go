@@ -3,7 +3,6 @@ package relay
 import (
 	"errors"
 	"io"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -45,25 +44,22 @@ func (s *session) keep(tx *transaction, in *intake) error {
 		}
 	}
 	env := spool.Envelope{
-		From: tx.from, Received: in.at, Connector: tx.receive.Block.Addr(), Client: tx.client.Remote.String(),
+		From: tx.from, Received: in.at, Connector: tx.receive.Block.Addr(), Client: clientName(tx.client),
 		UTF8: tx.utf8, EightBit: tx.eight, Next: in.at, Rcpts: tx.to, EnvID: tx.envID, Return: tx.ret,
 	}
-	if tx.client.Unix != "" {
-		env.Client = "unix:" + tx.client.Unix
-	}
+	arrived := s.n.o.Clock()
+	s.recordReceived(tx, in, arrived)
 	env, body, err := in.draft.Commit(env)
 	if err != nil {
 		s.n.o.Log.Error("a message could not be stored", "client", env.Client, "error", err)
+		s.recordRefusal(tx, "DATA", tx.from.String(), replyTo(err))
 		return replyTo(err)
 	}
 	s.c.messages++
 	s.c.bytes += in.size
+	s.recordQueued(tx, &env, arrived)
+	s.c.talk.Took(env.ID)
 	s.n.runner.Add(env, body)
-	if log := s.n.o.Log; log.Enabled(s.c.done, slog.LevelInfo) {
-		log.LogAttrs(s.c.done, slog.LevelInfo, "received", slog.String("id", env.ID), slog.String("from", env.From.String()),
-			slog.Int("recipients", len(env.Rcpts)), slog.Int64("size", env.Size), slog.String("client", env.Client),
-			slog.String("connector", env.Connector.String()), slog.String("user", tx.client.User))
-	}
 	return &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: "OK: queued as " + env.ID}
 }
 

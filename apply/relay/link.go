@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
 )
@@ -18,6 +19,7 @@ type link struct {
 	net.Conn
 	client decide.Client // At, TLS, User, Partner and Names are the session's to set
 	tls    *tls.ConnectionState
+	talk   *journal.Dialogue
 
 	inactivity time.Duration
 	end        time.Time          // when connection_timeout is over
@@ -103,6 +105,7 @@ func (l *link) Close() error {
 	err := io.ErrClosedPipe
 	l.once.Do(func() {
 		err = l.Conn.Close()
+		l.talk.End()
 		l.finish()
 		l.leave()
 	})

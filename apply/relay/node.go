@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mailrelay/mailrelay/apply/relay/deliver"
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/apply/state"
 )
@@ -24,6 +25,7 @@ type node struct {
 	console   console
 	limits    *limits
 	buffers   *buffers
+	journal   *journal.Journal
 	hashing   chan struct{} // a place for each password that may be checked at a time
 
 	mu       sync.Mutex
@@ -40,6 +42,7 @@ func newNode(ctx context.Context, o Options) *node {
 		links: map[*link]struct{}{}, empty: make(chan struct{}),
 	}
 	n.listeners = listeners{listen: o.Listen, accept: n.accept, open: map[place]net.Listener{}}
+	n.journal = journal.New(journal.Options{Events: o.Events, Clock: o.Clock, Log: o.Log})
 	n.said = state.Node{Name: nodeName(o.Relay), PID: os.Getpid(), At: o.Clock()}
 	return n
 }

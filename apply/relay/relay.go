@@ -31,6 +31,7 @@ package relay
 import (
 	"context"
 	"crypto/x509"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -56,9 +57,12 @@ type Options struct {
 	Roots    *x509.CertPool                                                       // nil: the system's
 	ReadFile func(name string) ([]byte, error)                                    // nil: os.ReadFile
 	Secret   func(schema.Secret) ([]byte, error)                                  // nil: a revision with secrets fails to load
-	Spool    spool.Options                                                        // Log and Clock are set by Run
-	Clock    func() time.Time                                                     // nil: time.Now. Timers are the runtime's
-	Log      *slog.Logger                                                         // nil: none
+	// LogDir gives the directory that is meant by that of a log block; nil: itself.
+	LogDir func(string) string
+	Spool  spool.Options    // Log and Clock are set by Run
+	Clock  func() time.Time // nil: time.Now. Timers are the runtime's
+	Log    *slog.Logger     // nil: none
+	Events io.Writer        // journal events where no log directory is set; nil: nowhere
 
 	// Delivered is called for each recipient that a next hop has taken; it must not
 	// wait. Nil: not called.

@@ -30,6 +30,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 	})
 	n.report()
+	n.journal.Close()
 	return err
 }
 

@@ -3,7 +3,6 @@ package relay
 import (
 	"bytes"
 	"errors"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +35,7 @@ type transaction struct {
 	client   decide.Client
 	from     schema.Mailbox
 	to       []spool.Rcpt
+	began    time.Time
 	envID    string // ENVID
 	ret      string // RET
 	declared int64  // SIZE of MAIL; zero: not said
@@ -88,13 +88,14 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	}
 	e := s.n.current.Load()
 	tx := &transaction{
-		edition: e, client: s.client(e), from: mailbox,
+		edition: e, client: s.client(e), from: mailbox, began: s.n.o.Clock(),
 		declared: opts.Size, utf8: opts.UTF8, eight: opts.Body == smtp.Body8BitMIME,
 		envID: opts.EnvelopeID, ret: string(opts.Return),
 	}
 	v := e.policy.Sender(tx.client, mailbox)
 	if v.Connector == nil {
 		s.c.end()
+		s.n.turnedAway(tx.client, schema.Addr{}, "MAIL", replyOf(v.Reply))
 		return replyOf(v.Reply)
 	}
 	tx.receive = v.Connector
@@ -142,11 +143,15 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	}
 	b := tx.receive.Block
 	if len(tx.to) >= b.MaxRecipients {
-		return reply(452, 4, 5, 3, "%s takes %d recipients a message; send the others another one", b.Addr(), b.MaxRecipients)
+		r := reply(452, 4, 5, 3, "%s takes %d recipients a message; send the others another one", b.Addr(), b.MaxRecipients)
+		s.recordRefusal(tx, "RCPT", to, r)
+		return r
 	}
 	mailbox, err := s.mailbox(to)
 	if err != nil {
-		return reply(501, 5, 1, 3, "The recipient is not a mail address: %v", err)
+		r := reply(501, 5, 1, 3, "The recipient is not a mail address: %v", err)
+		s.recordRefusal(tx, "RCPT", to, r)
+		return r
 	}
 	v := tx.edition.policy.Recipient(tx.client, tx.from, mailbox)
 	if !v.OK() {
@@ -154,6 +159,7 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	}
 	if tx.declared > 0 {
 		if r := tx.tooLarge(mailbox, tx.declared); r != nil {
+			s.recordRefusal(tx, "RCPT", to, r)
 			return r
 		}
 	}
@@ -189,11 +195,7 @@ func (s *session) mailbox(text string) (schema.Mailbox, error) {
 
 // refuse holds a refusal back for the tarpit interval, so that guessing is slow.
 func (s *session) refuse(tx *transaction, verb, address string, r *smtp.SMTPError) error {
-	if log := s.n.o.Log; log.Enabled(s.c.done, slog.LevelInfo) {
-		log.LogAttrs(s.c.done, slog.LevelInfo, "refused", slog.String("command", verb), slog.String("address", address),
-			slog.String("client", tx.client.Remote.String()), slog.String("connector", tx.receive.Block.Addr().String()),
-			slog.Int("code", r.Code), slog.String("answer", r.Message))
-	}
+	s.recordRefusal(tx, verb, address, r)
 	if r.Code >= 500 {
 		s.tarpit(tx.receive.Block)
 	}

@@ -39,6 +39,17 @@ func (n *node) takeOver(r *revision.Revision) error {
 			err = fmt.Errorf("%s: %w", e.relay.Addr(), err)
 		}
 	}
+	var write func()
+	if err == nil {
+		log := e.relay.Log
+		if n.o.LogDir != nil && log.Directory != "" {
+			log.Directory = n.o.LogDir(log.Directory)
+		}
+		if write, err = n.journal.Prepare(log, string(r.Hash), r.Serial); err != nil {
+			drop()
+			err = fmt.Errorf("%s: %w", e.relay.Addr(), err)
+		}
+	}
 	if err == nil {
 		// A listener accepts as soon as it is open, so the edition comes first.
 		previous := n.current.Swap(e)
@@ -55,6 +66,7 @@ func (n *node) takeOver(r *revision.Revision) error {
 		return err
 	}
 	use()
+	write()
 	n.runner.Use(e.policy, e.relay)
 	if old != nil {
 		old.retire()
@@ -81,7 +93,7 @@ func (n *node) openSpool(e *edition) (err error) {
 	defer n.mu.Unlock()
 	n.runner = deliver.New(deliver.Options{
 		Spool: deliver.Disk(n.spool), Dial: n.o.Dial, Resolver: n.o.Resolver,
-		Roots: n.o.Roots, ReadFile: n.o.ReadFile, Secret: n.o.Secret, Clock: n.o.Clock, Log: n.o.Log,
+		Roots: n.o.Roots, ReadFile: n.o.ReadFile, Secret: n.o.Secret, Clock: n.o.Clock, Log: n.o.Log, Journal: n.journal,
 		Delivered: n.o.Delivered, Grace: n.o.Grace,
 	})
 	return nil

@@ -176,7 +176,7 @@ func TestCutover(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- c.app.serve(ctx, c.store, "", slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- c.app.serve(ctx, c.store, "", slog.New(slog.DiscardHandler), nil) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

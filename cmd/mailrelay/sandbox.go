@@ -85,6 +85,7 @@ func (a *app) enter(w *sandbox.World) {
 	a.world.dial, a.world.listen = w.Dial, w.Listen
 	a.world.resolver, a.world.resolvers = w.Resolver(), w.Resolvers()
 	a.world.roots, a.world.readFile = w.Roots(), w.ReadFile
+	a.world.logDir = func(string) string { return filepath.Join(a.state, "log") }
 	a.world.secret = func(string) func(schema.Secret) ([]byte, error) { return w.Secret }
 }
 
@@ -146,7 +147,7 @@ func (a *app) sandboxRelay(ctx context.Context, w *sandbox.World, config *schema
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- a.serve(ctx, store, relays[0].Addr().Name, slog.New(slog.NewJSONHandler(io.Discard, nil)))
+		ended <- a.serve(ctx, store, relays[0].Addr().Name, slog.New(slog.NewJSONHandler(io.Discard, nil)), nil)
 	}()
 	finish := func(err error) error {
 		cancel()

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/mailrelay/mailrelay/apply/relay"
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/apply/state"
 )
 
@@ -29,21 +31,21 @@ func (a *app) serveCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			log := slog.New(slog.NewJSONHandler(a.ui.Err, nil))
-			return a.serve(ctx, store, name, log)
+			out := &journal.Writer{W: a.ui.Err}
+			return a.serve(ctx, store, name, slog.New(slog.NewJSONHandler(out, nil)), out)
 		},
 	}
 }
 
 // serve runs the relay until ctx ends.
-func (a *app) serve(ctx context.Context, store *state.Dir, name string, log *slog.Logger) error {
+func (a *app) serve(ctx context.Context, store *state.Dir, name string, log *slog.Logger, events io.Writer) error {
 	if err := store.Make(); err != nil {
 		return err
 	}
 	err := relay.Run(ctx, relay.Options{
 		Store: store, Dir: store.Path(), Relay: name,
 		Listen: a.world.listen, Dial: a.world.dial, Resolver: a.world.resolver, Roots: a.world.roots,
-		ReadFile: a.world.readFile, Secret: a.world.secret(a.dir), Clock: a.world.clock, Log: log,
+		ReadFile: a.world.readFile, LogDir: a.world.logDir, Secret: a.world.secret(a.dir), Clock: a.world.clock, Log: log, Events: events,
 	})
 	if err != nil {
 		return fmt.Errorf("the relay stopped: %w", err)

@@ -23,6 +23,7 @@ type world struct {
 	resolvers []string // of DNS; nil: what the configuration says, else the system's
 	roots     *x509.CertPool
 	readFile  func(string) ([]byte, error)
+	logDir    func(string) string // the directory that is meant by one of a log block; nil: itself
 	// secret reads a secret at the moment of use. dir is where relative paths are.
 	secret func(dir string) func(schema.Secret) ([]byte, error)
 	clock  func() time.Time

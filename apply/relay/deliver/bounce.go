@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/schema"
 )
@@ -28,6 +30,7 @@ func (r *Runner) giveUp(conf *config, m *message, lost []int) error {
 	to, ok := reportTo(conf, m, lost)
 	if !ok {
 		for _, i := range lost {
+			r.missed(journal.Dropped, &m.env, i, &m.out[i], time.Time{})
 			r.trouble(slog.LevelError, "dropped", &m.env, i, &m.out[i],
 				slog.String("advice", "The message could not be delivered and has no sender to return it to. Create the postmaster address of the default domain, so that such mail is seen."))
 		}
@@ -37,6 +40,7 @@ func (r *Runner) giveUp(conf *config, m *message, lost []int) error {
 		return err
 	}
 	for _, i := range lost {
+		r.missed(journal.Bounced, &m.env, i, &m.out[i], time.Time{})
 		r.trouble(slog.LevelWarn, "bounced", &m.env, i, &m.out[i], slog.Any("returned_to", mailbox(to)))
 	}
 	r.mu.Lock()
@@ -120,6 +124,11 @@ func (r *Runner) send(conf *config, m *message, to schema.Mailbox, rcpts []int, 
 	env, err = r.o.Spool.Put(env, content)
 	if err != nil {
 		return fmt.Errorf("storing a report: %w", err)
+	}
+	if r.o.Journal != nil {
+		r.o.Journal.Record(journal.Event{
+			Step: journal.Queued, ID: env.ID, About: m.env.ID, From: &env.From, To: []schema.Mailbox{to}, Size: env.Size, Next: env.Next,
+		})
 	}
 	r.Add(env, content)
 	return nil

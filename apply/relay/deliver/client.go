@@ -6,8 +6,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 )
 
 // Limits of RFC 5321, 4.5.3.2, and our own for what it leaves open.
@@ -37,9 +40,10 @@ type client struct {
 	at   hop    // both, for the dialer
 	ext  extensions
 	tls  tlsInfo
-	sent int  // transactions begun
-	open bool // a transaction was begun and neither ended nor reset
-	last bool // the server says that it closes, or nobody knows where the dialogue stands
+	talk *journal.Dialogue // nil: nobody listens
+	sent int               // transactions begun
+	open bool              // a transaction was begun and neither ended nor reset
+	last bool              // the server says that it closes, or nobody knows where the dialogue stands
 }
 
 func newClient(nc net.Conn, host, addr string) *client {
@@ -65,6 +69,9 @@ func (c *client) line(words ...string) {
 		c.w.WriteString(w)
 	}
 	c.w.WriteString("\r\n")
+	if c.talk != nil {
+		c.talk.Command(strings.Join(words, ""))
+	}
 }
 
 // answer sends what is queued and reads one reply.
@@ -74,12 +81,28 @@ func (c *client) answer() (reply, error) {
 			return reply{}, c.lost(err)
 		}
 	}
-	rep, err := readReply(c.r)
+	rep, err := c.read()
 	if err != nil {
 		return reply{}, c.lost(err)
 	}
 	if rep.code == 421 {
 		c.last = true
+	}
+	return rep, nil
+}
+
+// read reads one reply.
+func (c *client) read() (reply, error) {
+	rep, err := readReply(c.r)
+	if err != nil || c.talk == nil {
+		return rep, err
+	}
+	for i, line := range rep.lines {
+		sep := "-"
+		if i == len(rep.lines)-1 {
+			sep = " "
+		}
+		c.talk.Answer(strconv.Itoa(rep.code) + sep + line)
 	}
 	return rep, nil
 }
@@ -106,6 +129,7 @@ func (c *client) lost(err error) error {
 
 // close says QUIT where that makes sense and closes the connection.
 func (c *client) close() {
+	defer c.talk.End()
 	if !c.last {
 		c.ask(quitLimit, "QUIT")
 	}

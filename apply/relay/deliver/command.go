@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 )
 
 // ErrStopped is a command to a Runner that does not run.
@@ -184,6 +186,7 @@ func (r *Runner) execute(conf *config, m *message, s *sentence) {
 		m.out[i] = local(s.kind, "5.7.0", s.reason)
 		m.out[i].final = rcpt.To
 		if s.kind == dropped {
+			r.missed(journal.Dropped, &m.env, i, &m.out[i], time.Time{})
 			r.trouble(slog.LevelWarn, "dropped", &m.env, i, &m.out[i])
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/schema"
 )
 
@@ -16,6 +17,7 @@ type dialer struct {
 	dial  func(ctx context.Context, network, address string) (net.Conn, error)
 	keys  credentials
 	avoid *avoided
+	talk  *journal.Journal // nil: nobody listens
 	clock func() time.Time
 }
 
@@ -84,6 +86,7 @@ func (d *dialer) try(ctx context.Context, s *schema.SendConnector, helo string, 
 	if o != nil {
 		return nil, o, false
 	}
+	c.talk = d.talk.Outbound(s.Addr(), s.Verbose, c.nc.LocalAddr().String(), h.addr.String(), h.addr.Addr().String())
 	defer func() {
 		if o != nil {
 			c.close()
@@ -183,6 +186,7 @@ func (d *dialer) protect(ctx context.Context, c *client, s *schema.SendConnector
 		o := local(deferred, "4.7.5", fmt.Sprintf("securing the connection to %s: %s", c.host, printable(err.Error())))
 		return &o
 	}
+	c.talk.Note(c.tls.version + " " + c.tls.cipher)
 	return nil
 }
 

@@ -41,7 +41,7 @@ func (c *client) broken(t *transaction, cause error) error {
 		c.all(t, unread(own))
 		return nil
 	}
-	if rep, err := readReply(c.r); err == nil && !rep.positive() {
+	if rep, err := c.read(); err == nil && !rep.positive() {
 		c.last = true
 		c.all(t, judge(misplaced(rep), atData))
 		return nil

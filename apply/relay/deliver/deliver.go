@@ -63,6 +63,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/schema"
 )
@@ -96,6 +97,9 @@ type Options struct {
 
 	Clock func() time.Time // nil: time.Now. Timers are the runtime's
 	Log   *slog.Logger     // nil: none
+	// Journal gets an event for each step, and the conversations. Nil: none, and
+	// the log tells of every step.
+	Journal *journal.Journal
 
 	// Delivered is called for each recipient that a next hop has taken, from the
 	// goroutine of the connection: it must not wait. It may be nil.

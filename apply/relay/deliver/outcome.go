@@ -41,6 +41,8 @@ type outcome struct {
 	via     schema.Addr    // the send connector
 	site    string         // the next hop as the queue names it
 	tls     string         // TLS version of the connection, if there was one
+	cipher  string         // of that
+	took    time.Duration  // of the transaction, if there was one
 }
 
 // local is an outcome that we found ourselves, without an answer.

@@ -75,6 +75,7 @@ func New(o Options) *Runner {
 		dial:  r.o.Dial,
 		keys:  credentials{roots: r.o.Roots, read: r.o.ReadFile, secret: r.o.Secret},
 		avoid: &avoided{},
+		talk:  r.o.Journal,
 		clock: r.o.Clock,
 	}
 	return r

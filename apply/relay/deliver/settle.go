@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
 )
 
@@ -116,6 +117,11 @@ func (r *Runner) postpone(conf *config, m *message, keep []int, now time.Time, t
 	}
 	next = due(q, env, now, next)
 
+	for _, i := range keep {
+		if o := &m.out[i]; !o.wait {
+			r.missed(journal.Deferred, env, i, o, next)
+		}
+	}
 	rcpts := make([]spool.Rcpt, len(keep)) // exactly as large as needed: it may wait for long
 	r.mu.Lock()
 	for n, i := range keep {
@@ -175,11 +181,8 @@ func (r *Runner) tell(env *spool.Envelope, i int, o *outcome) {
 	case o.wait:
 		r.trouble(slog.LevelDebug, "waiting", env, i, o)
 	case o.kind == held:
-		what := advice(o.status)
-		if what == "" {
-			what = "Correct the send connector or what it names: the next hop, or this relay, cannot use it as it is."
-		}
-		r.trouble(slog.LevelError, "held", env, i, o, slog.String("advice", what))
+		r.trouble(slog.LevelError, "held", env, i, o, slog.String("advice", whatToDo(o)))
+	case r.o.Journal != nil: // which has it
 	default:
 		r.trouble(slog.LevelInfo, "deferred", env, i, o)
 	}

@@ -85,6 +85,7 @@ func (w *worker) carry(j *job) {
 		}
 		t := w.transaction(j)
 		kept := w.did > 0
+		began := w.r.o.Clock()
 		err := w.c.transact(t)
 		w.did++
 		if err != nil && kept && !t.answered {
@@ -95,7 +96,7 @@ func (w *worker) carry(j *job) {
 		if err != nil {
 			w.c.all(t, *w.c.trouble("delivering", err))
 		}
-		j = w.conclude(j, t)
+		j = w.conclude(j, t, w.r.o.Clock().Sub(began))
 		if w.c.last || err != nil || w.did >= max(1, w.lane.key.connector.MaxMessages) {
 			w.hangUp()
 		}
@@ -177,7 +178,7 @@ func (w *worker) transaction(j *job) *transaction {
 
 // conclude records the outcomes and tells the lane how it went. It gives a
 // delivery for those recipients that found the transaction full.
-func (w *worker) conclude(j *job, t *transaction) *job {
+func (w *worker) conclude(j *job, t *transaction, took time.Duration) *job {
 	r, l := w.r, w.lane
 	var again []target
 	var bad *outcome
@@ -197,7 +198,7 @@ func (w *worker) conclude(j *job, t *transaction) *job {
 			o.kind = deferred
 		}
 		o.dsn = w.c.ext.dsn
-		o.via, o.site, o.tls = l.key.connector.Addr(), l.key.site(), w.c.tls.version
+		o.via, o.site, o.tls, o.cipher, o.took = l.key.connector.Addr(), l.key.site(), w.c.tls.version, w.c.tls.cipher, took
 		j.m.out[j.targets[i].rcpt] = o
 		if o.kind == delivered {
 			r.report(&j.m.env, j.targets[i], l, w.c, o)
