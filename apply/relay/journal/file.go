@@ -22,6 +22,7 @@ type file struct {
 	out  lumberjack.Logger // which names, sweeps and compresses nothing by itself
 	size int64
 	day  string // of what the file holds; empty: not known yet
+	last time.Time
 }
 
 const day = "2006-01-02"
@@ -59,9 +60,13 @@ func (f *file) turn(now time.Time, more int64) error {
 		}
 	}
 	if f.size > 0 && (f.day != today || f.size+more > f.max) {
+		// The names of closed files have milliseconds of the system's clock, and a
+		// second one of the same name would take the place of the first.
+		time.Sleep(time.Until(f.last.Add(2 * time.Millisecond)))
 		if err := f.out.Rotate(); err != nil {
 			return err
 		}
+		f.last = time.Now()
 		f.size = 0
 	}
 	f.day = today

@@ -155,7 +155,6 @@ func TestFilesAreGroomed(t *testing.T) {
 	j := open(t, set, c)
 	for range 6 {
 		j.Record(Event{Step: Queued, Answer: strings.Repeat("x", 40<<10)})
-		time.Sleep(2 * time.Millisecond) // names have milliseconds, of the system's clock
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		files, _ := filepath.Glob(filepath.Join(set.Directory, "events-*.json"))
