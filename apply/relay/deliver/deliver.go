@@ -5,8 +5,9 @@
 //
 // A message comes in by Add when it has been stored, or from the spool when Run
 // begins. The policy routes each recipient; recipients with the same next hop
-// (the connector's smart hosts, or the domain of the rewritten address) travel
-// together. Each next hop has a lane: a queue of deliveries, the connections that
+// (the connector's smart hosts, or the site of the rewritten address: the set of
+// mail exchangers of its domain, which other domains may share) travel together.
+// Each next hop has a lane: a queue of deliveries, the connections that
 // work it off, and how many of those there may be. That number starts small,
 // grows with success and shrinks with failure; max_connections bounds it over all
 // next hops of a connector. A connection is kept for further messages, up to

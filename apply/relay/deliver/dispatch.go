@@ -1,6 +1,8 @@
 package deliver
 
 import (
+	"slices"
+
 	"github.com/mailrelay/mailrelay/schema"
 )
 
@@ -25,7 +27,10 @@ func (r *Runner) route(m *message, targets []target) {
 	r.mu.Lock()
 	conf := r.conf
 	r.mu.Unlock()
-	ways := r.ways(conf, m, targets)
+	ways, unknown := r.ways(conf, m, targets)
+	if len(unknown) > 0 && r.ask(conf, &job{m: m, targets: targets}, unknown) {
+		return // it comes again when they are known
+	}
 	r.mu.Lock()
 	if conf != r.conf { // another configuration came in between
 		r.mu.Unlock()
@@ -61,9 +66,9 @@ type way struct {
 const mostRecipients = 100
 
 // ways groups recipients by next hop. Those without a route have their outcome
-// set.
-func (r *Runner) ways(conf *config, m *message, targets []target) []way {
-	var out []way
+// set. unknown are domains of which the site is not known, and which stand for
+// themselves.
+func (r *Runner) ways(conf *config, m *message, targets []target) (out []way, unknown []string) {
 	full := map[laneKey]int{} // index in out of the group that has room
 	for _, t := range targets {
 		route, to := conf.policy.Route(conf.relay.Addr(), m.env.Rcpts[t.rcpt].To, m.env.Size)
@@ -73,9 +78,12 @@ func (r *Runner) ways(conf *config, m *message, targets []target) []way {
 			m.out[t.rcpt].final = to
 			continue
 		}
-		key := nextHop(route.Connector, to)
+		key, known := r.nextHop(route.Connector, to)
+		if !known && !slices.Contains(unknown, to.Domain) {
+			unknown = append(unknown, to.Domain)
+		}
 		if len(targets) == 1 {
-			return []way{{key, &job{m: m, targets: []target{t}}}}
+			return []way{{key, &job{m: m, targets: []target{t}}}}, unknown
 		}
 		if i, ok := full[key]; ok && len(out[i].job.targets) < mostRecipients {
 			out[i].job.targets = append(out[i].job.targets, t)
@@ -84,16 +92,26 @@ func (r *Runner) ways(conf *config, m *message, targets []target) []way {
 		full[key] = len(out)
 		out = append(out, way{key, &job{m: m, targets: []target{t}}})
 	}
-	return out
+	return out, unknown
 }
 
 // nextHop gives the lane for an address: one for all smart hosts of a connector,
-// or one for each domain.
-func nextHop(s *schema.SendConnector, to schema.Mailbox) laneKey {
+// or one for each site, if that is known. Where the next hop has to prove itself by what the domain
+// publishes, no connection serves another domain.
+func (r *Runner) nextHop(s *schema.SendConnector, to schema.Mailbox) (key laneKey, known bool) {
 	if len(s.SmartHosts) > 0 {
-		return laneKey{connector: s}
+		return laneKey{connector: s}, true
 	}
-	return laneKey{connector: s, domain: to.Domain}
+	if byDomain(s) {
+		return laneKey{connector: s, hosts: to.Domain}, true
+	}
+	site, known := r.sites.of(to.Domain, r.o.Clock())
+	return laneKey{connector: s, hosts: site}, known
+}
+
+// byDomain reports whether a domain says how its hosts prove themselves.
+func byDomain(s *schema.SendConnector) bool {
+	return s.TLS.Verify == "dane" || s.TLS.Verify == "mta_sts"
 }
 
 // done gives up n counts of m.pending, and settles m if none is left.

@@ -17,15 +17,15 @@ const (
 // laneKey names a next hop.
 type laneKey struct {
 	connector *schema.SendConnector
-	domain    string // empty: the connector's smart hosts
+	hosts     string // the site (see sites), or a domain; empty: the connector's smart hosts
 }
 
 // site names the next hop, as the queue shows it.
 func (k laneKey) site() string {
-	if k.domain == "" {
+	if k.hosts == "" {
 		return strings.Join(k.connector.SmartHosts, ",")
 	}
-	return k.domain
+	return k.hosts
 }
 
 // lane is the traffic to one next hop. Runner.mu guards it.

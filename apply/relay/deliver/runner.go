@@ -31,6 +31,7 @@ type config struct {
 type Runner struct {
 	o     Options
 	dial  dialer
+	sites sites
 	wake  chan struct{} // capacity 1: the first due moment may have changed
 	hard  context.Context
 	abort context.CancelFunc

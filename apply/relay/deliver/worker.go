@@ -112,7 +112,8 @@ func (w *worker) connect(j *job) bool {
 		helo = l.conf.relay.Hostname
 	}
 	f := &finder{dns: r.o.Resolver, self: []string{l.conf.relay.Hostname, helo}, own: l.conf.relay.EgressAddresses}
-	c, o := r.dial.connect(r.hard, s, helo, f.route(r.hard, s, l.key.domain))
+	domain := j.targets[0].to.Domain
+	c, o := r.dial.connect(r.hard, s, helo, f.route(r.hard, s, domain))
 	if o == nil {
 		w.c = c
 		r.mu.Lock()
@@ -131,6 +132,12 @@ func (w *worker) connect(j *job) bool {
 	}
 	var rest []*job
 	next := *o
+	if o.kind == refused && l.key.hosts != domain {
+		// One domain of the site has gone elsewhere.
+		r.mu.Unlock()
+		r.astray(l, j, domain, *o)
+		return false
+	}
 	if o.kind == refused {
 		rest = l.ready.take()
 	} else {
@@ -143,6 +150,27 @@ func (w *worker) connect(j *job) bool {
 		r.fail(l, j, next)
 	}
 	return false
+}
+
+// astray gives the recipients of domain their outcome, and sends the others of j on
+// their ways anew.
+func (r *Runner) astray(l *lane, j *job, domain string, o outcome) {
+	r.sites.forget(domain)
+	var its, others []target
+	for _, t := range j.targets {
+		if t.to.Domain == domain {
+			its = append(its, t)
+		} else {
+			others = append(others, t)
+		}
+	}
+	if len(others) > 0 {
+		j.m.pending.Add(1)
+	}
+	r.fail(l, &job{m: j.m, targets: its}, o)
+	if len(others) > 0 {
+		r.route(j.m, others)
+	}
 }
 
 // fail gives all recipients of j one outcome.
