@@ -145,7 +145,7 @@ func (r *run) run(ctx context.Context) error {
 			written = append(written, s)
 		}
 	}
-	if (r.plan.Empty() || len(written) == 0 && r.recorded()) && len(r.plan.Adopted)+len(r.plan.Disowned) == 0 && !r.unfinished() && !r.bookkeeping() {
+	if len(written) == 0 && r.recorded() && len(r.plan.Adopted)+len(r.plan.Disowned) == 0 && !r.unfinished() && !r.bookkeeping() {
 		return nil
 	}
 	owned := r.owned(nil)
@@ -176,9 +176,13 @@ func (r *run) run(ctx context.Context) error {
 }
 
 // recorded reports whether the base has the configuration already: what is left
-// then is for others to do.
+// then is for others to do. A configuration in which nothing is to do counts too,
+// since it says how what is ours will be taken away one day.
 func (r *run) recorded() bool {
-	return r.base != nil && revision.ConfigHash(r.base.Target) == r.plan.Config
+	if r.base == nil {
+		return len(r.plan.Target) == 0
+	}
+	return revision.ConfigHash(r.base.Target) == r.plan.Config
 }
 
 // unfinished reports whether the base holds the intent of an earlier apply that can
