@@ -67,8 +67,8 @@ func (a *app) planCommand() *cli.Command {
 			case p.Refused():
 				return exit{exitRefused}
 			}
-			if out != "" && !p.Empty() && !json {
-				a.ui.Progress("\nSaved the plan to %s. To make it so, run:\n  mailrelay%s apply %s", out, a.chdirFlag(), out)
+			if out != "" && !p.Empty() && !p.Stateless && !json {
+				a.ui.Progress("\nSaved the plan to %s. To make it so, run:\n  mailrelay%s apply%s %s", out, a.chdirFlag(), a.stateGiven(), out)
 			}
 			if detailed && !p.Converged() {
 				return exit{exitNotConverged}
@@ -93,6 +93,14 @@ func (a *app) chdirFlag() string {
 		return ""
 	}
 	return " -chdir=" + a.dir
+}
+
+// stateGiven is the -state that a command to run next needs.
+func (a *app) stateGiven() string {
+	if a.state == "" {
+		return ""
+	}
+	return " -state=" + a.state
 }
 
 // makePlan reads, asks and compares. The store is nil with -state=none.
