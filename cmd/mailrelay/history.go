@@ -16,8 +16,8 @@ import (
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
 
-// past is one revision as the history command shows it.
-type past struct {
+// entry is one revision as the history command shows it.
+type entry struct {
 	Serial  uint64        `json:"serial"`
 	Hash    revision.Hash `json:"hash"`
 	Applied time.Time     `json:"applied"`
@@ -64,7 +64,7 @@ func (a *app) historyCommand() *cli.Command {
 
 // history reads the newest n revisions, or all. Those that were deleted are left
 // out.
-func (a *app) history(ctx context.Context, n int) ([]past, error) {
+func (a *app) history(ctx context.Context, n int) ([]entry, error) {
 	store, err := a.statusStore()
 	if err != nil {
 		return nil, err
@@ -73,13 +73,13 @@ func (a *app) history(ctx context.Context, n int) ([]past, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the state: %w", err)
 	}
-	out := []past{}
+	out := []entry{}
 	for r := cur; r != nil && (n <= 0 || len(out) < n); {
 		before, serial, err := older(ctx, store, r.Serial)
 		if err != nil {
 			return nil, err
 		}
-		p := past{Serial: r.Serial, Hash: r.Hash, Applied: r.Applied, By: r.By, Current: r == cur, Unwritten: len(r.Intent), Owned: len(r.Owned)}
+		p := entry{Serial: r.Serial, Hash: r.Hash, Applied: r.Applied, By: r.By, Current: r == cur, Unwritten: len(r.Intent), Owned: len(r.Owned)}
 		switch {
 		case before != nil && serial == r.Serial-1:
 			p.Changes = revision.Counts(before.Target, r.Target)
@@ -104,7 +104,7 @@ func older(ctx context.Context, store state.Store, serial uint64) (*revision.Rev
 	return nil, 0, nil
 }
 
-func writeHistory(w io.Writer, list []past) error {
+func writeHistory(w io.Writer, list []entry) error {
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(w, "Nothing was applied yet.")
 		return err
@@ -118,7 +118,7 @@ func writeHistory(w io.Writer, list []past) error {
 }
 
 // changes says in a few words what a revision brought.
-func (p past) changes() string {
+func (p entry) changes() string {
 	var words []string
 	for _, c := range p.Changes {
 		words = append(words, c.String())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/mailrelay/mailrelay/apply/state"
 	"github.com/mailrelay/mailrelay/plan"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/lang"
@@ -58,7 +59,7 @@ func (a *app) loadFor(ctx context.Context, s scope) (*schema.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := store.At(ctx, s.Back)
+	r, err := past(ctx, store, s.Back)
 	if err != nil {
 		return nil, fmt.Errorf("the way back: %w: mailrelay history lists those there are", err)
 	}
@@ -76,6 +77,19 @@ func (a *app) loadFor(ctx context.Context, s scope) (*schema.Config, error) {
 		blocks = append(blocks, b)
 	}
 	return schema.NewConfig(blocks, nil), nil
+}
+
+// past gives a revision that is or was current. One beyond that was being put when
+// a process ended, and never was.
+func past(ctx context.Context, store state.Store, serial uint64) (*revision.Revision, error) {
+	cur, err := store.Current(ctx)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading the state: %w", err)
+	case cur == nil || serial > cur.Serial:
+		return nil, fmt.Errorf("revision %d: %w", serial, state.ErrNone)
+	}
+	return store.At(ctx, serial)
 }
 
 // targets is the flag -target.
