@@ -268,7 +268,7 @@ func byHand(p *plan.Plan) map[schema.Addr]bool {
 func (r *Result) join(next *Result) {
 	r.Revision, r.zones = next.Revision, next.zones
 	r.Changed = r.Changed || next.Changed
-	r.Pending, r.Behind = next.Pending, next.Behind
+	r.Pending, r.Behind, r.Manual = next.Pending, next.Behind, next.Manual
 	r.Written = append(r.Written, next.Written...)
 }
 

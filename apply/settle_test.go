@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/mailrelay/mailrelay/plan"
 	"github.com/mailrelay/mailrelay/plan/observe/dnstest"
+	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
 // begin is when the clock of the tests starts.
@@ -344,4 +347,78 @@ func TestMeanwhile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPersonGoesOn takes senders out of an SPF record that a person writes: first
+// they have to write a record that no block asks for, and then, when the time has
+// come within the wait, the one that does.
+func TestPersonGoesOn(t *testing.T) {
+	config := func(host, sender string) string {
+		return strings.Split(manual, `record "a"`)[0] + fmt.Sprintf(`
+record "mx" {
+  zone   = zone.contoso
+  type   = "MX"
+  ttl    = 600
+  values = [%q]
+}
+record "spf" {
+  zone   = zone.contoso
+  type   = "TXT"
+  values = ["v=spf1 ip4:%s -all"]
+}
+`, host, sender)
+	}
+	begins := func(t *testing.T) (*site, *dnstest.Server) {
+		srv := startDNS(t)
+		s := newSite(t, t.TempDir())
+		srv.Set("contoso.com.", "TXT", 600, `"v=spf1 ip4:192.0.2.1 -all"`)
+		s.write(config("5 old", "192.0.2.1"), srv.Addr())
+		s.later = time.Until(begin)
+		s.apply(s.plan())
+		s.write(config("5 new.example.", "192.0.2.2"), srv.Addr())
+		return s, srv
+	}
+	person := func(srv *dnstest.Server, lines []plan.SetChange, typ string) {
+		for _, m := range lines {
+			var data []string
+			for _, d := range m.After.Data {
+				if m.Key.Type == "TXT" {
+					d = rr.Data(strconv.Quote(d.Text()))
+				}
+				data = append(data, string(d))
+			}
+			if m.Key.Type == typ {
+				srv.Set(m.Key.Name, m.Key.Type, m.After.TTL, data...)
+			}
+		}
+	}
+	narrows := func(t *testing.T, lines []plan.SetChange) {
+		if len(lines) != 1 || !slices.Equal(lines[0].After.Data, []rr.Data{"v=spf1 ip4:192.0.2.2 -all"}) {
+			t.Errorf("a person has to write %+v", lines)
+		}
+	}
+	t.Run("at once", func(t *testing.T) {
+		s, srv := begins(t)
+		lines := s.apply(s.plan()).Manual
+		person(srv, lines, "MX")
+		person(srv, lines, "TXT")
+		if p := s.plan(); len(p.Sets) > 0 || len(p.Waiting()) != 1 {
+			t.Errorf("as told, and then %v", actions(p))
+		}
+		w := s.stay(15 * time.Minute)
+		res, err := Settle(t.Context(), s.plan(), w.Options)
+		if err != nil || res.Stopped != nil || len(res.Meanwhile)+len(res.Pending) > 0 {
+			t.Fatalf("got %+v, %v", res, err)
+		}
+		narrows(t, res.Manual)
+	})
+	t.Run("late", func(t *testing.T) {
+		s, srv := begins(t)
+		lines := s.apply(s.plan()).Manual
+		person(srv, lines, "MX")
+		s.apply(s.plan())
+		person(srv, lines, "TXT")
+		s.later += time.Hour
+		narrows(t, s.plan().Sets)
+	})
 }

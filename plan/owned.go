@@ -34,7 +34,43 @@ func settle(base *revision.Revision, views views) (out map[place][]revision.Owne
 			delete(out, at)
 		}
 	}
+	for _, step := range base.Pending {
+		at := place{step.Zone, step.Key()}
+		if v := views.at(at.zone, at.key); v.open == "" && v.set != nil {
+			out[at] = byPerson(out[at], step, v.set)
+		}
+	}
 	return out, open
+}
+
+// byPerson adds to what is ours what a person wrote for us while the rest of step is
+// pending. No block asks for it: we made it up, of what stood there before and what
+// is wanted.
+func byPerson(owned []revision.Owned, step revision.Step, set *rr.Set) []revision.Owned {
+	var known []rr.Data
+	if step.After != nil {
+		known = slices.Clone(step.After.Data)
+	}
+	for _, o := range owned {
+		known = append(known, o.Set.Data...)
+	}
+	data := within(set, without(step.Before, known))
+	i := slices.IndexFunc(step.Owned, func(o revision.Owned) bool { return slices.Contains(step.Addrs, o.Addr) })
+	if len(data) == 0 || i < 0 {
+		return owned
+	}
+	mine := step.Owned[i]
+	mine.Set = rr.NewSet(set.Name, set.Type, set.TTL, data...)
+	block := []revision.Owned{mine}
+	var others []revision.Owned
+	for _, o := range owned {
+		if o.Addr == mine.Addr {
+			block = append(block, o)
+		} else {
+			others = append(others, o)
+		}
+	}
+	return append(others, present(block, set)...)
 }
 
 // present keeps of owned what stands in set.

@@ -260,7 +260,7 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 	}
 	left := res.Behind != nil || len(byHand) > 0 || open > 0
 	if n := len(byHand); n > 0 {
-		a.ui.Progress("Waiting for a person: %d of the changes are in zones that mailrelay does not write. Make the changes shown above there, then run apply again.", n)
+		a.ui.Progress("Waiting for a person: %d of the changes are in zones that mailrelay does not write. Make the changes there that mailrelay plan shows, then run apply again.", n)
 	}
 	if open > 0 {
 		a.ui.Progress("Left as they are: %d inconclusive objects. Run apply again when every name server answers.", open)
