@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mailrelay/mailrelay/plan/check"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
@@ -105,7 +106,8 @@ func (h *holding) concerns(b schema.Block) func(revision.Switched) bool {
 }
 
 // settle keeps what can be kept. What would contradict the configuration is given
-// up, what is newest first, and a finding (MR402) says so.
+// up, what is newest first, and a finding (MR402) says so; what would keep the relay
+// open for strangers is given up too.
 func (h *holding) settle() error {
 	if h == nil || len(h.choices) == 0 {
 		return nil
@@ -124,13 +126,13 @@ func (h *holding) settle() error {
 		}
 		return cmp.Or(cmp.Compare(age(a), age(b)), cmp.Compare(rank(a.kept.Addr), rank(b.kept.Addr)), a.kept.Addr.Compare(b.kept.Addr))
 	})
-	known := map[string]bool{}
-	problems, err := h.problems(nil, known)
+	known := map[trouble]bool{}
+	found, err := h.troubles(nil, known)
 	if err != nil {
 		return err
 	}
-	for _, text := range problems {
-		known[text] = true
+	for _, t := range found {
+		known[t] = true
 	}
 	fit, err := h.fit(nil, order, known)
 	if err != nil {
@@ -169,16 +171,16 @@ func (h *holding) asked(target map[schema.Addr]revision.Object, ch Change) (bool
 }
 
 // fit gives those of more that can stand with the configuration and with have.
-func (h *holding) fit(have, more []choice, known map[string]bool) ([]choice, error) {
+func (h *holding) fit(have, more []choice, known map[trouble]bool) ([]choice, error) {
 	all := slices.Concat(have, more)
-	problems, err := h.problems(all, known)
+	found, err := h.troubles(all, known)
 	switch {
 	case err != nil:
 		return nil, err
-	case len(problems) == 0:
+	case len(found) == 0:
 		return all, nil
 	case len(more) == 1:
-		h.giveUp(more[0], problems[0])
+		h.giveUp(more[0], found[0])
 		return have, nil
 	}
 	half := len(more) / 2
@@ -188,9 +190,15 @@ func (h *holding) fit(have, more []choice, known map[string]bool) ([]choice, err
 	return h.fit(have, more[half:], known)
 }
 
-// problems are what makes the configuration with the choices invalid, but for what
-// is known.
-func (h *holding) problems(choices []choice, known map[string]bool) ([]string, error) {
+// trouble is why something cannot stay.
+type trouble struct {
+	text string
+	open bool // the configuration has a meaning, but opens the relay for strangers
+}
+
+// troubles are what makes the configuration with the choices invalid or, if nothing
+// does, an open relay, but for what is known. Who closes that, means now.
+func (h *holding) troubles(choices []choice, known map[trouble]bool) ([]trouble, error) {
 	r := revision.Revision{Target: h.p.Target}
 	for _, k := range choices {
 		r.Retained = append(r.Retained, revision.Retained{Object: k.kept})
@@ -199,21 +207,35 @@ func (h *holding) problems(choices []choice, known map[string]bool) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	var out []string
-	for _, problem := range schema.Validate(c) {
-		if text := problem.String(); !known[text] {
-			out = append(out, text)
+	var out []trouble
+	invalid := schema.Validate(c)
+	for _, problem := range invalid {
+		if t := (trouble{problem.String(), false}); !known[t] {
+			out = append(out, t)
 		}
 	}
-	return out, nil
+	if len(invalid) > 0 {
+		return out, nil
+	}
+	found, err := check.Config(c, h.p.Made)
+	for _, f := range found {
+		if t := (trouble{f.Summary, true}); f.Severity == check.Error && f.Allowed == "" && !known[t] {
+			out = append(out, t)
+		}
+	}
+	return out, err
 }
 
 // giveUp says that something cannot stay. MR402: what stands now would have to stay
 // in force until caches have forgotten where mail went before, and cannot.
-func (h *holding) giveUp(k choice, problem string) {
-	ch := h.p.Changes[k.change]
+func (h *holding) giveUp(k choice, t trouble) {
+	ch := &h.p.Changes[k.change]
+	if t.open {
+		ch.Why = fmt.Sprintf("at once, though %s: while it stands, %s", k.wait.why, t.text)
+		return
+	}
 	f := Finding{Code: "MR402", Severity: "warning", Addr: ch.Addr, Summary: fmt.Sprintf("%s cannot stay as it is until it is safe", ch.Addr),
-		Detail: fmt.Sprintf("%s, and mail that follows it may be refused. It does not go with the new configuration: %s. Apply the change of the record first, and this one when its time has come.", sentence(k.wait.why), problem)}
+		Detail: fmt.Sprintf("%s, and mail that follows it may be refused. It does not go with the new configuration: %s. Apply the change of the record first, and this one when its time has come.", sentence(k.wait.why), t.text)}
 	if b := h.narrow.c.Block(ch.Addr); b != nil {
 		f.Decl, f.Allowed = position(b), b.Allowed()["MR402"]
 	}

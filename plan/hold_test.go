@@ -245,3 +245,42 @@ func TestHeldClash(t *testing.T) {
 		t.Errorf("findings %+v", p.Findings)
 	}
 }
+
+// TestOpenRelayIsNotHeld closes what opens the relay for strangers in the plan that
+// moves the MX: that is not put off, and the rest is.
+func TestOpenRelayIsNotHeld(t *testing.T) {
+	words := func(ss ...string) cty.Value { return set(ss) }
+	w := &at{newWorld(t), now}
+	w.put("@", "MX", 3600, "10 relay")
+	relay := w.block(schema.Addr{Type: "relay", Name: "edge"}, map[string]cty.Value{"hostname": cty.StringVal("relay.contoso.com")})
+	connector := func(name, ranges, list string, more ...string) schema.Block {
+		a := map[string]cty.Value{"relay": cty.StringVal("relay.edge"), "remote_ip_ranges": words(ranges), "permission_groups": words("anonymous_users")}
+		if len(more) > 0 {
+			a["permission"] = cty.ObjectVal(map[string]cty.Value{"anonymous": cty.ObjectVal(map[string]cty.Value{"allow": words(more...), "deny": cty.SetValEmpty(cty.String)})})
+		}
+		if list != "" {
+			a["allowlists"] = words(list)
+		}
+		return w.block(schema.Addr{Type: "receive_connector", Name: name}, a)
+	}
+	list := func(ranges ...string) schema.Block {
+		return w.block(schema.Addr{Type: "allowlist", Name: "x"}, map[string]cty.Value{"addresses": words(ranges...)})
+	}
+	const right = "accept_any_recipient"
+	w.apply(w.plan(w.with(w.config(mxTo(3600, "10 relay")), relay, w.domain("all", "*", "internal_relay"),
+		connector("closed", "10.0.0.0/8", "", right), connector("listed", "172.16.0.1", "allowlist.x", right), connector("open", "0.0.0.0/0", "", right), list("198.51.100.0/24"))))
+	p := w.plan(w.with(w.config(mxTo(3600, "10 elsewhere")), relay,
+		connector("listed", "172.16.0.1", "allowlist.x", right), connector("open", "0.0.0.0/0", ""), list("172.16.0.2")))
+	want := []string{"~ allowlist.x", "- domain.all", "- receive_connector.closed h", "~ receive_connector.open", "~ record.mx"}
+	if diff := cmp.Diff(want, held(p)); diff != "" {
+		t.Error(diff)
+	}
+	for _, c := range p.Changes[:2] {
+		if !strings.HasPrefix(c.Why, "at once, though ") {
+			t.Errorf("%s: %s", c.Addr, c.Why)
+		}
+	}
+	if slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Code == "MR402" }) {
+		t.Error("what opens the relay is said to be kept")
+	}
+}
