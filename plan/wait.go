@@ -29,13 +29,16 @@ func (p *Plan) waitFor(concerns func(revision.Switched) bool) (wait, bool) {
 		if s.Lowered || !concerns(*s) {
 			continue
 		}
-		until, which := s.Until(), &known
-		if s.Since.IsZero() {
-			until, which = p.moment().Add(time.Duration(s.TTL)*time.Second), &unseen
+		until := s.Until()
+		switch {
+		case s.Since.IsZero():
+			until = p.moment().Add(time.Duration(s.TTL) * time.Second)
 			w.needs = append(w.needs, s.Addrs...)
-		}
-		if *which == nil || until.After((*which).Until()) {
-			*which = s
+			if unseen == nil || s.TTL > unseen.TTL {
+				unseen = s
+			}
+		case known == nil || until.After(known.Until()):
+			known = s
 		}
 		if until.After(w.notBefore) {
 			w.notBefore = until
