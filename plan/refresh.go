@@ -32,8 +32,8 @@ func (s Scope) refresh(c *schema.Config, base *revision.Revision, seen Seen, now
 		return nil, err
 	}
 	p.Sets = nil
-	p.Switched, p.Retained, p.Pending = old.Switched, old.Retained, old.Pending
-	p.Changes = slices.DeleteFunc(p.Changes, func(ch Change) bool { return ch.Action != Import && ch.Action != NoOp })
+	p.Retained, p.Pending = old.Retained, old.Pending
+	p.Changes = slices.DeleteFunc(p.Changes, func(ch Change) bool { return !slices.Contains([]Action{Import, NoOp, Inconclusive}, ch.Action) })
 	p.Findings = slices.DeleteFunc(p.Findings, func(f Finding) bool { return f.Code == takenOver })
 	return p, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
 // scoped makes a plan of a part.
@@ -277,6 +278,34 @@ func TestRefreshOnly(t *testing.T) {
 	want = []string{"+ record.more - => 3600 192.0.2.1", "~ record.mx 300 66 other.contoso.com. => 300 20 relay.contoso.com.", "+ record.spf - => 3600 v=spf1 -all",
 		"write contoso.com. MX 300 66 other.contoso.com. => 300 20 relay.contoso.com.", "write contoso.com. TXT - => 3600 v=spf1 -all", "write more.contoso.com. A - => 3600 192.0.2.1"}
 	if diff := cmp.Diff(want, lines(p)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestRefreshUnsure: what nobody could be asked for is no match.
+func TestRefreshUnsure(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.plan(w.config(mx, spf)))
+	w.fail[rr.Key{Name: "contoso.com.", Type: "MX"}] = "no answer"
+	p := w.scoped(Scope{RefreshOnly: true}, w.config(mx, spf))
+	if diff := cmp.Diff([]string{"? record.mx - => 300 10 relay.contoso.com."}, lines(p)); diff != "" || p.Converged() {
+		t.Errorf("converged %t %s", p.Converged(), diff)
+	}
+	w.apply(p)
+	delete(w.fail, rr.Key{Name: "contoso.com.", Type: "MX"})
+	if p = w.plan(w.config(mx, spf)); !p.Converged() {
+		t.Errorf("after it: %v", lines(p))
+	}
+}
+
+// TestRefreshSeesSwitch: an MX that others changed, and that is recorded as it is now,
+// may still lead mail to where it led.
+func TestRefreshSeesSwitch(t *testing.T) {
+	w := newWorld(t)
+	w.apply(w.plan(w.with(w.config(mx), w.domain("contoso", "contoso.com", "internal_relay"))))
+	w.put("@", "MX", 300, "66 other")
+	w.apply(w.scoped(Scope{RefreshOnly: true}, w.with(w.config(mx), w.domain("contoso", "contoso.com", "internal_relay"))))
+	if diff := cmp.Diff([]string{"- domain.contoso h"}, held(w.plan(w.config(mx.with("66 other"))))); diff != "" {
 		t.Error(diff)
 	}
 }

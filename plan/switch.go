@@ -86,6 +86,9 @@ func (p *Plan) switches(c *schema.Config, base *revision.Revision, sets []rrset,
 			continue
 		}
 		after, _ := s.after()
+		if p.Scope.RefreshOnly {
+			after = s.view.set // nothing is written
+		}
 		now, next := route(s.view.set), route(after)
 		switch {
 		case len(now) > 0 && !slices.Equal(now, next):
@@ -105,7 +108,7 @@ func (p *Plan) switches(c *schema.Config, base *revision.Revision, sets []rrset,
 	known := map[place][]revision.Switched{}
 	for _, s := range base.Switched {
 		at := place{s.Zone, s.Key()}
-		planned := left[at] || slices.ContainsFunc(found[at], func(f revision.Switched) bool { return f.Since.IsZero() })
+		planned := left[at] || p.Scope.RefreshOnly || slices.ContainsFunc(found[at], func(f revision.Switched) bool { return f.Since.IsZero() })
 		if s.Since.IsZero() {
 			if s = p.happened(c, base, s, views, planned); s.Was == nil {
 				continue

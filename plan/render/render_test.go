@@ -142,6 +142,20 @@ func TestTextEmpty(t *testing.T) {
 	}
 }
 
+// TestUnknownIsNoMatch: where servers could not be asked, nothing is said to match.
+func TestUnknownIsNoMatch(t *testing.T) {
+	for _, refresh := range []bool{false, true} {
+		m := &Model{Scope: plan.Scope{RefreshOnly: refresh}, Inconclusive: []Open{{Address: "record.mx", Reason: "no answer"}}}
+		var b bytes.Buffer
+		if err := Text(&b, m, Style{}); err != nil {
+			t.Fatal(err)
+		}
+		if text := b.String(); strings.Contains(text, "No changes.") || !strings.Contains(text, "Nothing can be said about 1 object,") {
+			t.Errorf("refresh %t: %s", refresh, text)
+		}
+	}
+}
+
 func TestJSON(t *testing.T) {
 	m := model(t, full(t))
 	raw, err := m.JSON()

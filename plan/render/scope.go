@@ -15,6 +15,9 @@ func (m *Model) way(b *bytes.Buffer, s Style) {
 // refreshed are the closing lines of a plan that writes nothing, Terraform's.
 func (m *Model) refreshed(b *bytes.Buffer, s Style) {
 	if len(m.ResourceDrift) == 0 && !m.Summary.any() && len(m.Moved) == 0 {
+		if m.unknown(b) {
+			return
+		}
 		b.WriteString(s.paint("1;32", "No changes.") + s.bold(" Your infrastructure still matches the configuration.") + "\n")
 		return
 	}

@@ -67,10 +67,8 @@ func Text(w io.Writer, m *Model, s Style) error {
 		b.WriteString(s.bold("Plan:") + strings.TrimPrefix(m.Summary.planLine(), "Plan:") + "\n")
 	} else if len(m.Inconclusive) == 0 && len(m.NodesBehind) > 0 {
 		fmt.Fprintf(&b, "Nothing to change, but not everything is as configured: %s does not run the current revision.\n", count(len(m.NodesBehind), "relay node"))
-	} else if len(m.Inconclusive) == 0 {
+	} else if !m.unknown(&b) {
 		b.WriteString(s.paint("1;32", "No changes.") + s.bold(strings.TrimPrefix(NoChanges, "No changes.")) + "\n")
-	} else {
-		b.WriteString(fmt.Sprintf("Nothing can be said about %s, so there is no plan for %s. Make the plan again when every name server answers.\n", count(len(m.Inconclusive), "object"), them(len(m.Inconclusive))))
 	}
 	if len(m.Checks) > 0 {
 		fmt.Fprintf(&b, "Expectations: %d met, %d unmet, %d inconclusive.\n", m.Summary.Met, m.Summary.Unmet, m.Summary.InconclusiveCheck)
@@ -93,9 +91,6 @@ func (n Summary) planLine() string {
 func (m *Model) legend(b *bytes.Buffer, s Style) {
 	if m.Summary.Add+m.Summary.Change+m.Summary.Remove == 0 {
 		return // what is imported has no symbol
-	}
-	if m.Summary.Add+m.Summary.Change+m.Summary.Remove == 0 {
-		return
 	}
 	b.WriteString("Actions are indicated with the following symbols:\n")
 	for _, l := range []struct {
@@ -164,6 +159,16 @@ func (m *Model) open(b *bytes.Buffer, s Style) {
 		lines(b, o.Answers)
 		b.WriteString("\n")
 	}
+}
+
+// unknown is the closing line where all that is left is inconclusive, and reports
+// whether anything is.
+func (m *Model) unknown(b *bytes.Buffer) bool {
+	if n := len(m.Inconclusive); n > 0 {
+		fmt.Fprintf(b, "Nothing can be said about %s, so there is no plan for %s. Make the plan again when every name server answers.\n", count(n, "object"), them(n))
+		return true
+	}
+	return false
 }
 
 // lines says what each server answered, those left out that the reason names.
