@@ -205,3 +205,16 @@ func TestRemarks(t *testing.T) {
 		t.Error(diff, p.Converged())
 	}
 }
+
+// TestWildcardAtOneServer: what stands at one server and comes of a wildcard at the
+// other is not the same.
+func TestWildcardAtOneServer(t *testing.T) {
+	set := rr.NewSet("x.contoso.com.", "TXT", 60, "v")
+	a, b := Observation{Source: "ns1", Key: set.Key(), Set: &set}, Observation{Source: "ns2", Key: set.Key(), Set: &set, Wildcard: true}
+	for _, obs := range [][]Observation{{a, b}, {b, a}} {
+		v := merge(obs)
+		if v.open == "" || len(v.answers) != 2 || !strings.Contains(v.answers[1].Words(), "(TTL 60) by a wildcard") {
+			t.Errorf("%+v", v)
+		}
+	}
+}

@@ -108,9 +108,10 @@ func several(obs []Observation) []Observation {
 	return slices.SortedStableFunc(slices.Values(obs), func(a, b Observation) int { return strings.Compare(a.Source, b.Source) })
 }
 
-// Agrees reports whether o and p say the same of an RRset, TTL included.
+// Agrees reports whether o and p say the same of an RRset, TTL included, and of
+// whether it stands there itself.
 func (o Observation) Agrees(p Observation) bool {
-	return o.CNAME == p.CNAME && same(o.Set, p.Set)
+	return o.CNAME == p.CNAME && o.Wildcard == p.Wildcard && same(o.Set, p.Set)
 }
 
 // disagreement says what is known of why servers disagree; what each one says is
@@ -146,6 +147,9 @@ func disagreement(obs []Observation) string {
 // Words says in words what a server answered.
 func (o Observation) Words() string {
 	what := "says " + describe(o.Set, o.CNAME)
+	if o.Wildcard {
+		what += " by a wildcard"
+	}
 	switch {
 	case o.Err != "":
 		return fmt.Sprintf("%s cannot be relied on: %s", o.Source, o.Err)

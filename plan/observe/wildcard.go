@@ -2,8 +2,11 @@ package observe
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/miekg/dns"
 
 	"github.com/mailrelay/mailrelay/plan"
 	"github.com/mailrelay/mailrelay/schema"
@@ -11,7 +14,8 @@ import (
 )
 
 // wildcards finds out, for those asks that want to know it, which answers come of
-// a wildcard (RFC 4592) and notes that in the tasks.
+// a wildcard (RFC 4592) and notes that in the tasks. Where it could not be found out,
+// nothing is known of what stands there.
 //
 // For the name x.w it asks for the name *.x.w and one below that. If a wildcard
 // over x.w stood for x.w, the name x.w does not exist, and the same wildcard
@@ -34,21 +38,30 @@ func (r *round) wildcards(ctx context.Context, asks []Ask, tasks []*task) {
 		if !there || !itself[place{t.zone, o.Key}] || o.Key.Name == t.zone.Name+"." || strings.HasPrefix(o.Key.Name, "*.") {
 			continue
 		}
+		probe := "mailrelay.*." + o.Key.Name
+		if _, ok := dns.IsDomainName(probe); !ok {
+			continue // so long that there is no name below it to ask for
+		}
 		doubtful = append(doubtful, t)
-		probes = append(probes, newTask(t.zone, t.server, rr.Key{Name: "mailrelay.*." + o.Key.Name, Type: o.Key.Type}))
+		probes = append(probes, newTask(t.zone, t.server, rr.Key{Name: probe, Type: o.Key.Type}))
 	}
 	if probes == nil {
 		return
 	}
 	r.run(ctx, probes)
 	for i, t := range doubtful {
-		t.seen.Wildcard = alike(t.seen, probes[i].seen)
+		p := probes[i].seen
+		if p.Err != "" {
+			t.seen.Code, t.seen.Err = p.Code, fmt.Sprintf("whether a wildcard answers for it could not be found out: %s", p.Err)
+			continue
+		}
+		t.seen.Wildcard = alike(t.seen, p)
 	}
 }
 
 // alike reports whether two names have the same data.
 func alike(a, b plan.Observation) bool {
-	if b.Err != "" || a.CNAME != b.CNAME || (a.Set == nil) != (b.Set == nil) {
+	if a.CNAME != b.CNAME || (a.Set == nil) != (b.Set == nil) {
 		return false
 	}
 	return a.Set == nil || slices.Equal(a.Set.Data, b.Set.Data)

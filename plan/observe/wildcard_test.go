@@ -47,6 +47,30 @@ n.c    CNAME host.fabrikam.com.
 	}
 }
 
+// TestWildcardUnknown: a server that does not say whether a wildcard answers has not
+// said what stands there.
+func TestWildcardUnknown(t *testing.T) {
+	s, err := dnstest.New(dnstest.Options{
+		Zones: map[string]string{"contoso.com": "@ NS ns.fabrikam.com.\n*.w TXT \"wild\"\nx.w TXT \"wild\"\n"},
+		Fault: func(r dnstest.Request) (f dnstest.Fault) {
+			if strings.Contains(r.Key.Name, "*") {
+				f.Code = 2
+			}
+			return f
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	z := zone(t, "zone.contoso", "contoso.com", s.Addr())
+	for _, name := range []string{"x.w.contoso.com.", "a.w.contoso.com."} {
+		got := New(Options{Resolvers: []string{}}).RRsets(t.Context(), []Ask{{Zone: z, Key: key(name, "TXT"), Itself: true}})
+		if len(got) != 1 || got[0].Code != "SERVFAIL" || !strings.Contains(got[0].Err, "whether a wildcard answers") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // keysOf reads the keys of m, "NAME TYPE".
 func keysOf(m map[string]bool) []rr.Key {
 	var out []rr.Key
