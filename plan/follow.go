@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,11 +10,11 @@ import (
 	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
-// chain is how many aliases in a row an expectation may lead through: resolvers
-// give up at about as many.
+// chain is how many aliases in a row are followed: resolvers give up at about as
+// many.
 const chain = 8
 
-// follower follows aliases from the name of an expectation to where they end. In
+// follower follows aliases from a name that somebody asks for to where they end. In
 // zones of the configuration it goes by what their own servers say, elsewhere by
 // what the resolvers say, who follow by themselves.
 type follower struct {
@@ -108,7 +109,11 @@ type Question struct {
 	Key  rr.Key
 }
 
-// Unfollowed lists where the aliases of expectations lead that was not asked yet.
+func (q Question) compare(r Question) int {
+	return cmp.Or(q.Zone.Compare(r.Zone), q.Key.Compare(r.Key))
+}
+
+// Unfollowed lists, sorted, where the aliases of expectations lead that was not asked yet.
 // When it has been, there may be more.
 func Unfollowed(c *schema.Config, seen []Observation) []Question {
 	if !slices.ContainsFunc(seen, func(o Observation) bool { return o.CNAME != "" && !o.Zone.IsZero() }) {
@@ -123,5 +128,6 @@ func Unfollowed(c *schema.Config, seen []Observation) []Question {
 			out = append(out, Question{at.zone, at.key})
 		}
 	}
-	return out
+	slices.SortFunc(out, Question.compare)
+	return slices.Compact(out)
 }

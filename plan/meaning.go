@@ -23,7 +23,11 @@ const (
 // meanings says what changes of TXT records mean to receivers, and finds policies
 // that they will not use.
 func (p *Plan) meanings(c *schema.Config, views views) {
-	now, then := know(c, views, nil), know(c, views, p.Sets)
+	now := &known{follow(c, views)}
+	then := now
+	if w := p.written(c, views); w != nil {
+		then = &known{w.follower}
+	}
 	sets := map[place]SetChange{}
 	for _, s := range p.Sets {
 		sets[place{s.Zone, s.Key}] = s
@@ -138,8 +142,8 @@ func (p *Plan) policies(r *schema.Record, at place, then *known, said map[string
 				Detail: fmt.Sprintf(detail, args...), Decl: position(r), Allowed: r.Allowed()[code]})
 		}
 	}
-	set, planned := then.sets[at]
-	if v := then.views.answer(at.zone, at.key); !planned && v.open == "" {
+	var set *rr.Set
+	if v := then.views.answer(at.zone, at.key); v.open == "" {
 		set = v.set
 	}
 	name := strings.TrimSuffix(at.key.Name, ".")

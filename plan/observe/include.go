@@ -31,11 +31,7 @@ func (c *Client) includes(ctx context.Context, cfg *schema.Config, seen []plan.O
 		if len(missing) == 0 {
 			break
 		}
-		asks := make([]Ask, len(missing))
-		for i, l := range missing {
-			asks[i] = Ask{Zone: schema.At[*schema.Zone](cfg, l.Zone), Key: l.Key}
-		}
-		known = append(known, quick.RRsets(ctx, asks)...)
+		known = append(known, quick.RRsets(ctx, asksFor(cfg, missing))...)
 	}
 	return known[len(seen):]
 }

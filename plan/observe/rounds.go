@@ -37,7 +37,7 @@ func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision
 	}
 	look(Asks(cfg, base))
 	look(beside(cfg, out.RRsets))
-	for look(unfollowed(cfg, out.RRsets)) {
+	for look(asksFor(cfg, plan.Unfollowed(cfg, out.RRsets))) {
 	}
 	c.serials(ctx, cfg, out.RRsets)
 	seen, remarks := c.outside(ctx, outside(cfg, base, out.RRsets))
@@ -78,12 +78,11 @@ func beside(cfg *schema.Config, seen []plan.Observation) []Ask {
 	return out
 }
 
-// unfollowed asks for what the aliases of expectations lead to.
-func unfollowed(cfg *schema.Config, seen []plan.Observation) []Ask {
-	var out []Ask
-	for _, q := range plan.Unfollowed(cfg, seen) {
-		out = append(out, Ask{Zone: schema.At[*schema.Zone](cfg, q.Zone), Key: q.Key})
+// asksFor turns what a plan asks for into what a Client is asked.
+func asksFor(cfg *schema.Config, questions []plan.Question) []Ask {
+	asks := make([]Ask, len(questions))
+	for i, q := range questions {
+		asks[i] = Ask{Zone: schema.At[*schema.Zone](cfg, q.Zone), Key: q.Key}
 	}
-	slices.SortFunc(out, Ask.compare)
-	return slices.Compact(out)
+	return asks
 }
