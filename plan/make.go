@@ -49,7 +49,7 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 		return nil, err
 	}
 	p.proven(c)
-	p.outside(c, views, renamed.seen(seen.RRsets))
+	p.outside(c, views, rrsets)
 	p.stages(c, base)
 	found, err := check.Config(c, now)
 	if err != nil {

@@ -20,37 +20,29 @@ func Zones(c *schema.Config, base *revision.Revision) func(schema.Addr) *schema.
 			return z
 		}
 		if old == nil {
-			old = left(c, base)
+			old = OldZones(base, func(a schema.Addr) bool { return c.Block(a) == nil })
 		}
 		return old[a]
 	}
 }
 
-// left gives the zones of base that are not in c.
-func left(c *schema.Config, base *revision.Revision) map[schema.Addr]*schema.Zone {
-	out := map[schema.Addr]*schema.Zone{}
-	var gone []revision.Object
+// OldZones gives those zones of base of which want is true, as base had them. One
+// that cannot be read is left out.
+func OldZones(base *revision.Revision, want func(schema.Addr) bool) map[schema.Addr]*schema.Zone {
+	var objects []revision.Object
 	for _, o := range revision.Only(base.Target, "zone") {
-		if c.Block(o.Addr) == nil {
-			gone = append(gone, o)
+		if want(o.Addr) {
+			objects = append(objects, o)
 		}
 	}
-	for i, z := range readable(gone) {
-		out[gone[i].Addr] = z
-	}
-	return out
-}
-
-// readable gives the zones in their order, nil for one that cannot be read.
-func readable(objects []revision.Object) []*schema.Zone {
-	out := make([]*schema.Zone, len(objects))
+	out := make(map[schema.Addr]*schema.Zone, len(objects))
 	all, err := revision.Config(objects)
 	for i, o := range objects {
 		if err != nil {
 			all, _ = revision.Config(objects[i : i+1])
 		}
 		if all != nil {
-			out[i] = schema.At[*schema.Zone](all, o.Addr)
+			out[o.Addr] = schema.At[*schema.Zone](all, o.Addr)
 		}
 	}
 	return out

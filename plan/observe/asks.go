@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mailrelay/mailrelay/plan"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
@@ -97,14 +98,14 @@ func ours(cfg *schema.Config, base *revision.Revision) []Ask {
 		return nil
 	}
 	out := make([]Ask, 0, len(base.Owned))
-	var old *schema.Config // the zones of base, if it takes them
+	var old map[schema.Addr]*schema.Zone // of base, if it takes them
 	add := func(zone schema.Addr, key rr.Key, itself bool) {
 		z := schema.At[*schema.Zone](cfg, zone)
 		if z == nil || !within(key.Name, z.Name) {
 			if old == nil {
-				old = zonesOf(base)
+				old = plan.OldZones(base, func(schema.Addr) bool { return true })
 			}
-			z = schema.At[*schema.Zone](old, zone)
+			z = old[zone]
 		}
 		if z != nil {
 			out = append(out, Ask{Zone: z, Key: key, Itself: itself})
@@ -126,22 +127,6 @@ func ours(cfg *schema.Config, base *revision.Revision) []Ask {
 		}
 	}
 	return out
-}
-
-// zonesOf gives the zones as base had them. What cannot be read is left out.
-func zonesOf(base *revision.Revision) *schema.Config {
-	zones := revision.Only(base.Target, "zone")
-	c, err := revision.Config(zones)
-	if err == nil {
-		return c
-	}
-	var readable []schema.Block
-	for _, o := range zones {
-		if c, err := revision.Config([]revision.Object{o}); err == nil {
-			readable = append(readable, c.Blocks...)
-		}
-	}
-	return schema.NewConfig(readable, nil)
 }
 
 // within reports whether the full name is the zone or below it.
