@@ -92,6 +92,26 @@ func TestAnswerLostThenChanged(t *testing.T) {
 	}
 }
 
+// TestAnswerLostThenPartTaken has somebody else take away a part of what was just
+// written: the rest is ours, and so it is no stale plan, after which nobody looks.
+func TestAnswerLostThenPartTaken(t *testing.T) {
+	w, s := faulty(t, nil)
+	addresses := w.change("mail", "A", 300, "192.0.2.25", "192.0.2.26")
+	s.SetFault(func(r dnstest.Request) dnstest.Fault {
+		if !r.Update && r.Key.Type == "A" {
+			s.SetFault(nil)
+			s.Set("mail.contoso.com", "A", 300, "192.0.2.25")
+		}
+		return dnstest.Fault{Silent: r.Update}
+	})
+	w.writer.Timeout = 100 * time.Millisecond
+	var stale *StaleError
+	err := w.write(addresses)
+	if err == nil || errors.As(err, &stale) || !strings.Contains(err.Error(), "some of it has been changed since") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // swallow is a connection that takes what is written and then breaks.
 type swallow struct{ net.Conn }
 

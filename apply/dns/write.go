@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -147,7 +148,7 @@ func (j *job) afterLoss(lost error, changes []plan.SetChange, seen []plan.Observ
 	for i, c := range changes {
 		isAfter, isBefore := equal(seen[i].Set, c.After), equal(seen[i].Set, c.Before)
 		done, before = done && Made(c, seen[i].Set), before && isBefore
-		some = some || isAfter && !isBefore
+		some = some || isAfter && !isBefore || traces(c, seen[i].Set)
 		if !isAfter && !isBefore && moved == nil {
 			moved = &StaleError{c.Key, c.Before, seen[i].Set}
 		}
@@ -161,6 +162,14 @@ func (j *job) afterLoss(lost error, changes []plan.SetChange, seen []plan.Observ
 		return moved
 	}
 	return fmt.Errorf("%s made the update of %s (%w), and some of it has been changed since by somebody else: plan again", j.server, j.zone.Name, lost)
+}
+
+// traces reports whether something stands in set that c adds: c was made then, though
+// others may have taken away the rest.
+func traces(c plan.SetChange, set *rr.Set) bool {
+	return set != nil && c.After != nil && slices.ContainsFunc(c.After.Data, func(d rr.Data) bool {
+		return set.Has(d) && (c.Before == nil || !c.Before.Has(d))
+	})
 }
 
 // evidence finds out which prerequisite did not hold.
