@@ -27,10 +27,6 @@ func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revisio
 		return nil
 	}
 	asks := asksFor(p, zones)
-	type place struct {
-		zone schema.Addr
-		key  rr.Key
-	}
 	before := make(map[place]*rr.Set, len(p.Sets))
 	for _, s := range p.Sets {
 		before[place{s.Zone, s.Key}] = s.Before
@@ -68,6 +64,12 @@ func asksFor(p *plan.Plan, zones zones) []observe.Ask {
 		}
 	}
 	return asks
+}
+
+// place is where an RRset stands: two zones may have one name.
+type place struct {
+	zone schema.Addr
+	key  rr.Key
 }
 
 func equal(a, b *rr.Set) bool {

@@ -83,10 +83,6 @@ func (o Options) watch(ctx context.Context, awaited []Awaited, deadline time.Tim
 // look asks once, and gives what is still awaited and the servers that it is
 // awaited of.
 func (o Options) look(ctx context.Context, awaited []Awaited) (left []Awaited, lags []Lag) {
-	type place struct {
-		zone schema.Addr
-		key  rr.Key
-	}
 	waiting := make(map[place]Awaited, len(awaited))
 	asks := make([]observe.Ask, 0, len(awaited))
 	for _, w := range awaited {
