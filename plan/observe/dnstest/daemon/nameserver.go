@@ -155,6 +155,7 @@ template:
   - id: default
     storage: %[1]q
     file: "%%s.zone"
+    zonefile-sync: 1h
 `, dir, port)
 	b.WriteString("key:\n")
 	for _, z := range keys(zones) {
