@@ -108,10 +108,7 @@ func (d *Dir) Put(ctx context.Context, r *revision.Revision) error {
 	} else if cur != r.Parent {
 		return ErrStale
 	}
-	raw, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
+	raw := r.JSON()
 	if err := write(d.revisionFile(r.Serial), raw); err != nil {
 		return fmt.Errorf("writing revision %d: %w", r.Serial, err)
 	}

@@ -177,7 +177,7 @@ func (o Object) Cty(t *schema.Type) (cty.Value, error) {
 // count.
 func ConfigHash(objects []Object) Hash {
 	if len(objects) == 0 {
-		return hash(objects)
+		return sum(appendJSON(nil, objects))
 	}
 	sum := sha256.New()
 	text := []byte{'['}
@@ -202,7 +202,7 @@ func ConfigHash(objects []Object) Hash {
 func (r *Revision) Seal() {
 	r.Format = Format
 	r.Hash = ""
-	r.Hash = hash(r)
+	r.Hash = sum(r.JSON())
 }
 
 // Check reports whether r is whole: of a format that this version reads, and
@@ -237,10 +237,10 @@ func tight(raw json.RawMessage) bool {
 	return len(raw) > 0
 }
 
-// hash is the SHA-256 of the JSON of v, which is canonical: fields stand in the
-// order of the struct, and values were marshalled from cty with sorted keys.
-func hash(v any) Hash {
-	sum := sha256.Sum256(appendJSON(nil, v))
+// sum is the SHA-256 of JSON, which is canonical: fields stand in the order of the
+// struct, and values were marshalled from cty with sorted keys.
+func sum(text []byte) Hash {
+	sum := sha256.Sum256(text)
 	return Hash(hex.EncodeToString(sum[:]))
 }
 
