@@ -24,7 +24,7 @@ func (n *node) startAdmin(socket string) (stop func(), err error) {
 		n.o.Log.Warn("there is no admin socket: mailrelay status asks the state instead", "error", err)
 		return func() {}, nil
 	}
-	return admin.Serve(l, n.status, nil), nil
+	return admin.Serve(l, n.source(), nil), nil
 }
 
 // console is HTTP on the address of the relay's admin block. Only the node's main
@@ -62,7 +62,7 @@ func (n *node) openConsole(ctx context.Context, a schema.Admin) (use, drop func(
 		n.console.close()
 		n.console.token.Store(&token)
 		n.console.address = a.Listen
-		n.console.stop = admin.Serve(l, n.status, func() []byte { return *n.console.token.Load() })
+		n.console.stop = admin.Serve(l, n.source(), func() []byte { return *n.console.token.Load() })
 	}
 	return use, func() { l.Close() }, nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mailrelay/mailrelay/apply/relay/admin"
 	"github.com/mailrelay/mailrelay/apply/relay/deliver"
 	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
@@ -26,6 +27,7 @@ type node struct {
 	limits    *limits
 	buffers   *buffers
 	journal   *journal.Journal
+	metrics   *admin.Metrics
 	hashing   chan struct{} // a place for each password that may be checked at a time
 
 	mu       sync.Mutex
@@ -42,7 +44,8 @@ func newNode(ctx context.Context, o Options) *node {
 		links: map[*link]struct{}{}, empty: make(chan struct{}),
 	}
 	n.listeners = listeners{listen: o.Listen, accept: n.accept, open: map[place]net.Listener{}}
-	n.journal = journal.New(journal.Options{Events: o.Events, Clock: o.Clock, Log: o.Log})
+	n.metrics = admin.NewMetrics(n.snapshot)
+	n.journal = journal.New(journal.Options{Events: o.Events, Sinks: []journal.Sink{n.metrics}, Clock: o.Clock, Log: o.Log})
 	n.said = state.Node{Name: nodeName(o.Relay), PID: os.Getpid(), At: o.Clock()}
 	return n
 }

@@ -5,6 +5,9 @@
 //	GET /status    what the node says of itself: state.Node, JSON
 //	GET /healthz   "ok"; 503 and the reason while the node runs no revision or has
 //	               refused one
+//	GET /readyz    "ready"; 503 and the reason while mail cannot be taken and
+//	               delivered: no revision, the queue is not read yet, the disk failed
+//	GET /metrics   measures for Prometheus
 package admin
 
 import (
@@ -54,18 +57,25 @@ func Listen(ctx context.Context, socket string) (net.Listener, error) {
 	return l, nil
 }
 
+// Source is what a relay lets be seen. Its functions may be called concurrently.
+type Source struct {
+	Status  func() state.Node
+	Ready   func() error // why not; nil: it is
+	Metrics http.Handler
+}
+
 // Serve answers on l until stop is called, which closes l. token gives the token
 // that a request must bear, at each request; nil, or an empty one, is none.
-func Serve(l net.Listener, status func() state.Node, token func() []byte) (stop func()) {
+func Serve(l net.Listener, from Source, token func() []byte) (stop func()) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		_ = e.Encode(status())
+		_ = e.Encode(from.Status())
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		switch n := status(); {
+		switch n := from.Status(); {
 		case n.Revision == "":
 			http.Error(w, "no revision is in force: "+n.LastError, http.StatusServiceUnavailable)
 		case n.Refused != "":
@@ -74,6 +84,14 @@ func Serve(l net.Listener, status func() state.Node, token func() []byte) (stop 
 			_, _ = io.WriteString(w, "ok\n")
 		}
 	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := from.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ready\n")
+	})
+	mux.Handle("GET /metrics", from.Metrics)
 	s := &http.Server{Handler: guard(mux, token), ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {

@@ -42,6 +42,7 @@ type Runner struct {
 	mu      sync.Mutex
 	conf    *config // nil: nothing can be routed yet
 	running bool
+	read    bool // what the spool held is in the queue
 	born    time.Time
 	loading map[string]bool // ids that came by Add while the spool is being read; nil otherwise
 	// loaded are the ids of messages that were stored after New, and found in the
@@ -185,6 +186,7 @@ func (r *Runner) load() error {
 	})
 	r.mu.Lock()
 	r.loading = nil
+	r.read = err == nil
 	r.mu.Unlock()
 	return err
 }
