@@ -20,7 +20,7 @@ func (n *node) ready() error {
 		return errors.New("the relay stops")
 	case n.current.Load() == nil || n.runner == nil:
 		return errors.New("no revision is in force")
-	case !n.runner.Stats().Loaded:
+	case !n.runner.Loaded():
 		return errors.New("the queue is being read")
 	}
 	return n.spool.Failed()

@@ -7,7 +7,6 @@ type Stats struct {
 	Messages    int       // all that are not settled
 	Waiting     int       // of these, those that wait for their next try
 	Held        int       // those that an administrator holds
-	Loaded      bool      // what the spool held is in the queue
 	Connections int       // to next hops, idle ones included
 	Oldest      time.Time // when the oldest message was received; zero: the queue is empty
 	LastError   string    // the last reason why something was not delivered
@@ -18,7 +17,7 @@ type Stats struct {
 func (r *Runner) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Stats{Messages: r.all.n, Waiting: len(r.waiting), Held: r.held, Loaded: r.read, LastError: r.lastErr, LastErrorAt: r.lastAt}
+	s := Stats{Messages: r.all.n, Waiting: len(r.waiting), Held: r.held, LastError: r.lastErr, LastErrorAt: r.lastAt}
 	for _, l := range r.lanes {
 		s.Connections += l.open
 	}
@@ -26,6 +25,13 @@ func (r *Runner) Stats() Stats {
 		s.Oldest = r.all.oldest.env.Received
 	}
 	return s
+}
+
+// Loaded reports whether what the spool held is in the queue.
+func (r *Runner) Loaded() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.read
 }
 
 // Older counts the messages that are older than each of ages, which grow, at now.
