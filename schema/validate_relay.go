@@ -69,8 +69,10 @@ func (v *validation) sendConnectors() {
 		t := c.TLS
 		v.pair(c, t.Certificate, t.Key)
 		switch {
-		case t.Verify == "dane" || t.Verify == "mta_sts":
-			v.report(c, "tls.verify", "Verification is not in this version", "verify = %q is not in this version. Write \"certificate\" or \"domain\".", t.Verify)
+		case t.Verify == "dane":
+			v.report(c, "tls.verify", "Verification is not in this version", "verify = %q is not in this version. Write \"certificate\", \"domain\" or \"mta_sts\".", t.Verify)
+		case t.Verify == "mta_sts" && len(c.SmartHosts) > 0:
+			v.report(c, "tls.verify", "Policy of a smart host", "verify = \"mta_sts\" follows the policy of the recipient's domain about its own mail exchangers, and smart_hosts name others. Write \"certificate\" or \"domain\", or leave smart_hosts out.")
 		case t.Mode == "none" && t.Verify != "none":
 			v.report(c, "tls.verify", "Verification without TLS", "mode is \"none\", so there is no certificate that could be verified. Write mode = \"required\", or leave verify out.")
 		case t.Verify == "domain" && t.Domain == "":

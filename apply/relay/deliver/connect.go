@@ -22,9 +22,10 @@ type dialer struct {
 }
 
 // connect tries the hops in order, and the addresses of each in turn, and gives
-// the first connection that is ready for MAIL. Otherwise the outcome is that of
+// the first connection that is ready for MAIL. asked is s, or what it comes to for
+// one domain. Otherwise the outcome is that of
 // the last attempt, and never about a recipient.
-func (d *dialer) connect(ctx context.Context, s *schema.SendConnector, helo string, hops hops) (*client, *outcome) {
+func (d *dialer) connect(ctx context.Context, s, asked *schema.SendConnector, helo string, hops hops) (*client, *outcome) {
 	var last *outcome
 	for hop, o := range hops {
 		if o != nil {
@@ -35,14 +36,14 @@ func (d *dialer) connect(ctx context.Context, s *schema.SendConnector, helo stri
 			last = worse(last, o)
 			continue
 		}
-		c, o := d.hop(ctx, s, helo, hop)
+		c, o := d.hop(ctx, asked, helo, hop)
 		if o == nil {
 			d.avoid.opened(s, hop)
 			c.at = hop
 			return c, nil
 		}
 		o.host, o.addr = hop.host, hop.addr.String()
-		if o.kind != refused && ctx.Err() == nil {
+		if o.kind != refused && ctx.Err() == nil && asked == s { // what one domain asks says nothing about others
 			d.avoid.add(s, hop, *o, d.clock())
 		}
 		last = worse(last, o)

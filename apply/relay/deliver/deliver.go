@@ -50,9 +50,13 @@
 //
 // # Protection
 //
+// With verify = "mta_sts" the policy that a domain publishes (RFC 8461) is what
+// counts: where it is enforced, nothing goes out but under TLS, to a host that the
+// policy names and whose certificate proves it; without one, mode alone counts.
+//
 // With tls { mode = "opportunistic" } the connection is protected if the next hop
-// can, and the message goes in clear if not. With mode "required", any verify but
-// "none", or auth, nothing goes out until the connection is what was asked for.
+// can, and the message goes in clear if not. With mode "required", any other
+// verify but "none", or auth, nothing goes out until the connection is what was asked for.
 package deliver
 
 import (
@@ -61,6 +65,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"time"
 
@@ -91,8 +96,9 @@ type Options struct {
 	// Dial connects; Source(ctx) gives it the local address that a connector wants.
 	// Nil means Dial.
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
-	Resolver Resolver       // nil: the system's
-	Roots    *x509.CertPool // nil: the system's; a connector with ca has its own
+	Resolver Resolver          // nil: the system's
+	Roots    *x509.CertPool    // nil: the system's; a connector with ca has its own
+	HTTP     http.RoundTripper // for MTA-STS policies; nil: by Dial, Resolver and Roots
 	ReadFile func(name string) ([]byte, error)
 	Secret   func(schema.Secret) ([]byte, error) // nil: connectors with secrets fail
 
@@ -133,6 +139,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.HTTP == nil {
+		o.HTTP = web(o) // by what is filled in above
 	}
 	if o.Memory == 0 {
 		o.Memory = 64 << 20

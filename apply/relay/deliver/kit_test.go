@@ -206,6 +206,7 @@ func byID(call string) string {
 type names struct {
 	mx  map[string][]*net.MX
 	ip  map[string][]string
+	txt map[string][]string
 	err map[string]error
 }
 
@@ -229,6 +230,17 @@ func (n names) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
 	}
 	if mx, ok := n.mx[name]; ok {
 		return mx, nil
+	}
+	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+func (n names) LookupTXT(_ context.Context, name string) ([]string, error) {
+	name, err := whole(name)
+	if err != nil {
+		return nil, err
+	}
+	if txt, ok := n.txt[name]; ok {
+		return txt, nil
 	}
 	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 }

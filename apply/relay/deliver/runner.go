@@ -32,6 +32,7 @@ type Runner struct {
 	o     Options
 	dial  dialer
 	sites sites
+	sts   *sts
 	wake  chan struct{} // capacity 1: the first due moment may have changed
 	hard  context.Context
 	abort context.CancelFunc
@@ -73,6 +74,7 @@ func New(o Options) *Runner {
 	}
 	r.born = r.o.Clock()
 	r.hard, r.abort = context.WithCancel(context.Background())
+	r.sts = &sts{dns: r.o.Resolver, http: r.o.HTTP, clock: r.o.Clock, log: r.o.Log}
 	r.dial = dialer{
 		dial:  r.o.Dial,
 		keys:  credentials{roots: r.o.Roots, read: r.o.ReadFile, secret: r.o.Secret},

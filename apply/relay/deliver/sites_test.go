@@ -160,7 +160,10 @@ func TestSiteAskedOnce(t *testing.T) {
 				t.Errorf("Add waited for %s", d)
 			}
 			synctest.Wait()
-			if n := dns.mx["other.test."]; n != 1 {
+			dns.mu.Lock()
+			n := dns.mx["other.test."]
+			dns.mu.Unlock()
+			if n != 1 {
 				t.Errorf("%d questions, want 1", n)
 			}
 			time.Sleep(10 * time.Second)

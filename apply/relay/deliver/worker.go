@@ -113,7 +113,11 @@ func (w *worker) connect(j *job) bool {
 	}
 	f := &finder{dns: r.o.Resolver, self: []string{l.conf.relay.Hostname, helo}, own: l.conf.relay.EgressAddresses}
 	domain := j.targets[0].to.Domain
-	c, o := r.dial.connect(r.hard, s, helo, f.route(r.hard, s, domain))
+	asked, found := s, f.route(r.hard, s, domain)
+	if s.TLS.Verify == "mta_sts" && len(s.SmartHosts) == 0 {
+		asked, found = r.sts.bySTS(r.hard, s, domain, found)
+	}
+	c, o := r.dial.connect(r.hard, s, asked, helo, found)
 	if o == nil {
 		w.c = c
 		r.mu.Lock()
