@@ -173,8 +173,8 @@ func NewModel(p *plan.Plan) (*Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		if hand[c.Addr] && !c.Held {
-			rc.Note = "a person writes this zone: apply writes nothing, and takes the change over once it is seen there"
+		if written := c.Action != plan.Import && c.Action != plan.NoOp; hand[c.Addr] && written && !c.Held {
+			rc.Note = also(rc.Note, "a person writes this zone: apply writes nothing, and takes the change over once it is seen there")
 		}
 		m.ResourceChanges = append(m.ResourceChanges, rc)
 	}
@@ -202,6 +202,14 @@ func NewModel(p *plan.Plan) (*Model, error) {
 		}
 	}
 	return m, nil
+}
+
+// also joins two notes, of which the first may be empty.
+func also(note, more string) string {
+	if note == "" {
+		return more
+	}
+	return note + "; " + more
 }
 
 func check(e plan.Expectation) Check {

@@ -156,6 +156,22 @@ func TestUnknownIsNoMatch(t *testing.T) {
 	}
 }
 
+// TestNotesByHand: what a person writes keeps the note that it has, and what is taken
+// over as it stands is nothing to write.
+func TestNotesByHand(t *testing.T) {
+	gone, kept := addr(t, "domain.x.verification"), addr(t, "record.kept")
+	m := model(t, &plan.Plan{
+		Changes: []plan.Change{{Addr: gone, Action: plan.Delete, Before: record(60, "x"), Why: "keep = false"}, {Addr: kept, Action: plan.Import, Before: record(60, "y"), After: record(60, "y")}},
+		Sets:    []plan.SetChange{{Addrs: []schema.Addr{gone, kept}, Manual: true}},
+	})
+	if got := m.ResourceChanges[0].Note; !strings.HasPrefix(got, "keep = false; a person writes this zone") {
+		t.Errorf("%q", got)
+	}
+	if got := m.ResourceChanges[1].Note; got != "" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestJSON(t *testing.T) {
 	m := model(t, full(t))
 	raw, err := m.JSON()
