@@ -26,6 +26,7 @@ func (w *at) plan(c *schema.Config) *Plan {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.remake(p)
 	return p
 }
 

@@ -53,9 +53,6 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 	}
 	ours, open := settle(base, views)
 	p.Unsettled = open
-	for _, owned := range ours {
-		p.Settled = append(p.Settled, owned...)
-	}
 	places := map[place]bool{}
 	for at := range want {
 		places[at] = true
@@ -70,6 +67,9 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 	slices.SortFunc(sorted, func(a, b place) int {
 		return cmp.Or(a.zone.Compare(b.zone), a.key.Compare(b.key))
 	})
+	for _, at := range sorted {
+		p.Settled = append(p.Settled, ours[at]...)
+	}
 	leaving := map[place]bool{} // aliases of ours that go
 	for at := range ours {
 		if at.key.Type == "CNAME" && len(want[at]) == 0 {

@@ -1,11 +1,13 @@
 package plan
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/mailrelay/mailrelay/schema"
@@ -20,14 +22,38 @@ func (w *world) scoped(s Scope, c *schema.Config) *Plan {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	again, err := p.Scope.Make(w.read(p), w.base, p.Seen, now)
+	w.remake(p)
+	return p
+}
+
+// remake makes a plan again from what its file carries, as apply does: it must be the
+// same, in all that is applied and shown.
+func (w *world) remake(p *Plan) {
+	w.t.Helper()
+	again, err := p.Scope.Make(w.read(p), w.base, p.Seen, p.Made)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	if diff := cmp.Diff(lines(p), lines(again)); diff != "" || again.Config != p.Config {
 		w.t.Fatalf("made again from what it carries, the plan is another: %s", diff)
 	}
-	return p
+	if diff := cmp.Diff(carried(w.t, p), carried(w.t, again)); diff != "" {
+		w.t.Fatalf("made again from what it carries, the plan is another: %s", diff)
+	}
+}
+
+// carried is all of a plan but its changes, whose values are no JSON, as JSON.
+func carried(t tester, p *Plan) string {
+	all := *p
+	all.Changes, all.Drift, all.Expectations = nil, nil, slices.Clone(p.Expectations)
+	for i := range all.Expectations {
+		all.Expectations[i].Decl = hcl.Range{} // a file keeps the line
+	}
+	raw, err := json.MarshalIndent(all, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
 }
 
 // read is the configuration that a plan file holds.

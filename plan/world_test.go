@@ -72,7 +72,7 @@ func (w *world) config(recs ...rec) *schema.Config {
 		for _, v := range r.values {
 			values = append(values, cty.StringVal(v))
 		}
-		attrs := map[string]cty.Value{"zone": cty.StringVal("zone.contoso"), "name": cty.StringVal(r.name), "type": cty.StringVal(r.typ), "values": cty.ListVal(values)}
+		attrs := map[string]cty.Value{"zone": cty.StringVal(zoneAddr.String()), "name": cty.StringVal(r.name), "type": cty.StringVal(r.typ), "values": cty.ListVal(values)}
 		if r.ttl != 0 {
 			attrs["ttl"] = cty.NumberIntVal(int64(r.ttl))
 		}
@@ -159,6 +159,7 @@ func (w *world) plan(c *schema.Config) *Plan {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.remake(p)
 	return p
 }
 
