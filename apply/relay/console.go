@@ -13,7 +13,7 @@ import (
 	"github.com/mailrelay/mailrelay/schema"
 )
 
-// startAdmin opens the socket for status. Mail does not depend on it: a relay
+// startAdmin opens the socket for status and queue. Mail does not depend on it: a relay
 // whose socket cannot be opened runs without.
 func (n *node) startAdmin(socket string) (stop func(), err error) {
 	l, err := admin.Listen(n.ctx, socket)
@@ -21,7 +21,7 @@ func (n *node) startAdmin(socket string) (stop func(), err error) {
 	case errors.Is(err, admin.ErrRunning):
 		return nil, err
 	case err != nil:
-		n.o.Log.Warn("there is no admin socket: mailrelay status asks the state instead", "error", err)
+		n.o.Log.Warn("there is no admin socket: mailrelay status asks the state instead, and mailrelay queue has nobody to ask", "error", err)
 		return func() {}, nil
 	}
 	return admin.Serve(l, n.source(), nil), nil

@@ -22,6 +22,7 @@ type node struct {
 	current   atomic.Pointer[edition]
 	spool     *spool.Spool
 	runner    *deliver.Runner
+	reader    reader // of messages, for administrators
 	listeners listeners
 	console   console
 	limits    *limits

@@ -44,6 +44,7 @@ func (n *node) loop(ctx context.Context) error {
 	if err := n.start(ctx, changes); err != nil {
 		n.console.close()
 		if n.spool != nil {
+			n.reader.use(nil)
 			err = errors.Join(err, n.spool.Close())
 		}
 		return err
@@ -67,7 +68,9 @@ func (n *node) loop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(<-ended, n.spool.Close())
+	err = <-ended
+	n.reader.use(nil)
+	return errors.Join(err, n.spool.Close())
 }
 
 // start puts the first edition in force: the store's, or else the last that ran,

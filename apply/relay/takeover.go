@@ -96,6 +96,7 @@ func (n *node) openSpool(e *edition) (err error) {
 		Roots: n.o.Roots, ReadFile: n.o.ReadFile, Secret: n.o.Secret, Clock: n.o.Clock, Log: n.o.Log, Journal: n.journal,
 		Delivered: n.o.Delivered, Grace: n.o.Grace,
 	})
+	n.reader.use(n.spool)
 	return nil
 }
 
@@ -104,6 +105,7 @@ func (n *node) closeSpool() error {
 	if n.spool == nil {
 		return nil
 	}
+	n.reader.use(nil)
 	err := n.spool.Close()
 	n.spool = nil
 	n.mu.Lock()

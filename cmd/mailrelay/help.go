@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mitchellh/go-wordwrap"
@@ -25,9 +26,7 @@ func writeHelp(w io.Writer, c *cli.Command) {
 	}
 	rows := [][2]string{}
 	for _, sub := range c.Commands {
-		if !sub.Hidden {
-			rows = append(rows, [2]string{sub.Name, sub.Usage})
-		}
+		rows = append(rows, [2]string{sub.Name, sub.Usage})
 	}
 	table(w, "Commands:", rows)
 	table(w, "Flags:", flagRows(c))
@@ -91,24 +90,21 @@ func withHelp(c *cli.Command) {
 	}
 }
 
-// helpCommand is mailrelay help [COMMAND].
+// helpCommand is mailrelay help [COMMAND...].
 func (a *app) helpCommand() *cli.Command {
 	return &cli.Command{
-		Name: "help", Usage: "show help about a command", UsageText: "mailrelay help [COMMAND]", Description: "Example:\n\n  mailrelay help plan",
+		Name: "help", Usage: "show help about a command", UsageText: "mailrelay help [COMMAND...]", Description: "Example:\n\n  mailrelay help plan",
 		Action: func(_ context.Context, c *cli.Command) error {
-			root := c.Root()
-			name := c.Args().First()
-			if name == "" {
-				writeHelp(a.ui.Out, root)
-				return nil
-			}
-			for _, sub := range root.Commands {
-				if sub.Name == name {
-					writeHelp(a.ui.Out, sub)
-					return nil
+			about := c.Root()
+			for i, name := range c.Args().Slice() {
+				at := slices.IndexFunc(about.Commands, func(sub *cli.Command) bool { return sub.Name == name })
+				if at < 0 {
+					return unknownCommand(strings.Join(c.Args().Slice()[:i+1], " "), names(about))
 				}
+				about = about.Commands[at]
 			}
-			return unknownCommand(name, names(root))
+			writeHelp(a.ui.Out, about)
+			return nil
 		},
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,7 +12,7 @@ import (
 // example that begins with the program's name.
 func TestHelp(t *testing.T) {
 	none := func(string) (string, bool) { return "", false }
-	for _, args := range append([][]string{{"mailrelay", "-help"}}, helps(t)...) {
+	for _, args := range append([][]string{{"mailrelay", "-help"}}, append(helps(t, "mailrelay"), helps(t, "mailrelay", "queue")...)...) {
 		var out, errw bytes.Buffer
 		if code := run(context.Background(), args, nil, &out, &errw, none); code != 0 || errw.Len() > 0 {
 			t.Errorf("%v: exit %d, %s", args, code, errw.String())
@@ -28,18 +29,18 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// helps are the command lines that show the help of each command.
-func helps(t *testing.T) [][]string {
+// helps are the command lines that show the help of each command below one.
+func helps(t *testing.T, of ...string) [][]string {
 	t.Helper()
 	none := func(string) (string, bool) { return "", false }
 	var out bytes.Buffer
-	run(context.Background(), []string{"mailrelay"}, nil, &out, &out, none)
+	run(context.Background(), of, nil, &out, &out, none)
 	_, list, _ := strings.Cut(out.String(), "Commands:\n")
 	list, _, _ = strings.Cut(list, "\n\n")
 	var lines [][]string
 	for line := range strings.Lines(list) {
 		if f := strings.Fields(line); strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "   ") && len(f) > 0 {
-			lines = append(lines, []string{"mailrelay", f[0], "-help"})
+			lines = append(lines, append(slices.Clone(of), f[0], "-help"))
 		}
 	}
 	if len(lines) < 5 {

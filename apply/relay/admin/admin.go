@@ -8,6 +8,40 @@
 //	GET /readyz    "ready"; 503 and the reason while mail cannot be taken and
 //	               delivered: no revision, the queue is not read yet, the disk failed
 //	GET /metrics   measures for Prometheus
+//
+// # The queue
+//
+// Who can do the following can read and delete mail: it answers on the socket, and
+// on an address only if there is a token.
+//
+//	GET /queue               List: how many messages are selected, and the oldest of
+//	                         them; most=N is how many, 1000 if not given
+//	GET /queue/ID            deliver.Item: one message, as /queue gives it
+//	GET /queue/ID/header     its header, as it was received
+//	GET /queue/ID/content    header and body
+//	POST /queue/retry        tries what is selected at once
+//	POST /queue/hold         keeps it as it is until it is released
+//	POST /queue/release      ends that
+//	POST /queue/bounce       returns it to its senders; reason=SENTENCE is for them
+//	POST /queue/drop         deletes it; nobody is told but the log
+//
+// A selection is a query, or the form in the body of a POST. A message must meet
+// all of it; one with nothing in it selects nothing but for GET, where it selects
+// all.
+//
+//	all=true           everything
+//	id=ID              the message of that id; several may be given
+//	domain=NAME        recipients in the domain
+//	site=HOST          recipients whose next hop was the host when last tried
+//	from=ADDRESS       messages of that sender, or of all senders of a domain; <> is
+//	                   the null sender
+//	older=DURATION     messages that are in the queue for that long: 4h, 2d
+//	until=TIME         messages received no later (RFC 3339)
+//	held=true          messages that are held
+//
+// A POST is answered with Done. bounce and drop concern the recipients that are
+// selected alone. What is not understood is 400, a message that is not in the
+// queue 404, and a relay that does not deliver now 503; the body says why.
 package admin
 
 import (
@@ -31,8 +65,7 @@ import (
 var ErrRunning = errors.New("another relay runs with this state directory: stop it, or use another directory")
 
 // Listen opens the socket, mode 0600. One that a process left behind is removed;
-// one that answers is
-// ErrRunning.
+// one that answers is ErrRunning.
 func Listen(ctx context.Context, socket string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
 		return nil, err
@@ -57,23 +90,22 @@ func Listen(ctx context.Context, socket string) (net.Listener, error) {
 	return l, nil
 }
 
-// Source is what a relay lets be seen. Its functions may be called concurrently.
+// Source is what a relay lets be seen and done. Its functions may be called
+// concurrently.
 type Source struct {
 	Status  func() state.Node
 	Ready   func() error // why not; nil: it is
 	Metrics http.Handler
+	Queue   func() Queue // gives nil while there is no queue
 }
 
 // Serve answers on l until stop is called, which closes l. token gives the token
-// that a request must bear, at each request; nil, or an empty one, is none.
+// that a request must bear, at each request. It gives an empty one for none, and
+// then the queue is not to be had here. A nil token is for a socket that only the
+// owner of the relay can open: it needs none.
 func Serve(l net.Listener, from Source, token func() []byte) (stop func()) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		_ = e.Encode(from.Status())
-	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, from.Status()) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		switch n := from.Status(); {
 		case n.Revision == "":
@@ -92,6 +124,7 @@ func Serve(l net.Listener, from Source, token func() []byte) (stop func()) {
 		_, _ = io.WriteString(w, "ready\n")
 	})
 	mux.Handle("GET /metrics", from.Metrics)
+	serveQueue(mux, from.Queue, token)
 	s := &http.Server{Handler: guard(mux, token), ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {
@@ -102,6 +135,14 @@ func Serve(l net.Listener, from Source, token func() []byte) (stop func()) {
 		_ = s.Close()
 		<-done
 	}
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v)
 }
 
 // guard lets requests pass that bear the token.
@@ -119,28 +160,4 @@ func guard(next http.Handler, token func() []byte) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// Status asks the relay that listens on socket.
-func Status(ctx context.Context, socket string) (state.Node, error) {
-	var n state.Node
-	client := http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
-		},
-		DisableKeepAlives: true,
-	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://relay/status", nil)
-	if err != nil {
-		return n, err
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return n, fmt.Errorf("ask the relay: %w", err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return n, errors.New("ask the relay: " + res.Status)
-	}
-	return n, json.NewDecoder(res.Body).Decode(&n)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/schema"
 )
 
@@ -42,6 +43,9 @@ func TestList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := toTwo(t)
 		defer func() { w.stop() }()
+		if (Filter{Site: "mx.test"}).rcpt(&spool.Rcpt{Site: "mx.test.example:25,x"}) || !(Filter{Site: "MX.test"}).rcpt(&spool.Rcpt{Site: "a,mx.test:2525"}) {
+			t.Error("a site is not told by one of its hosts")
+		}
 		one, two := "1 waiting x@down.test,y@other.test", "2 waiting z@down.test"
 		time.Sleep(time.Second)
 		for _, c := range []struct {
@@ -58,6 +62,13 @@ func TestList(t *testing.T) {
 			{Filter{Age: time.Second}, []string{one, two}},
 			{Filter{Age: time.Hour}, nil},
 			{Filter{Held: true}, nil},
+			{Filter{From: "A@example.org"}, []string{one}},
+			{Filter{From: "Example.org"}, []string{one, two}},
+			{Filter{From: "<>"}, nil},
+			{Filter{From: "example.org", Domain: "other.test"}, []string{one}},
+			{Filter{All: true, Until: time.Now()}, []string{one, two}},
+			{Filter{All: true, Until: time.Now().Add(-time.Minute)}, nil},
+			{Filter{Until: time.Now()}, nil},
 		} {
 			if diff := cmp.Diff(c.want, w.queue(c.f)); diff != "" {
 				t.Errorf("%+v: %s", c.f, diff)

@@ -80,13 +80,13 @@ func (u *UI) Diagnostics(files map[string]*hcl.File, diags hcl.Diagnostics) {
 // Confirm asks a question to which only "yes" is yes.
 func (u *UI) Confirm(question, detail string) (bool, error) {
 	if !u.Input {
-		return false, fmt.Errorf("approval is needed and questions are turned off: use -auto-approve, or apply a plan file")
+		return false, fmt.Errorf("approval is needed and questions are turned off: use -auto-approve")
 	}
 	fmt.Fprintf(u.Err, "\n%s\n  %s\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ", question, detail)
 	line, err := bufio.NewReader(u.In).ReadString('\n')
 	fmt.Fprintln(u.Err)
 	if err != nil && (err != io.EOF || line == "") {
-		return false, fmt.Errorf("no answer could be read: use -auto-approve, or apply a plan file")
+		return false, fmt.Errorf("no answer could be read: use -auto-approve")
 	}
 	return strings.TrimSpace(line) == "yes", nil
 }
