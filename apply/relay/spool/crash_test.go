@@ -9,10 +9,12 @@ import (
 	"maps"
 	"math/rand/v2"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -195,6 +197,46 @@ func TestFailedWriteIsNeverAcknowledged(t *testing.T) {
 				t.Error("Close says nothing of the failure")
 			}
 			verify(t, mem.CrashClone(vfs.CrashCloneCfg{}), l.copy())
+		})
+	}
+}
+
+// TestFailedCloseIsAnError breaks the log while the store closes: Close gives the
+// error, and the caller does not hang.
+func TestFailedCloseIsAnError(t *testing.T) {
+	for name, ops := range map[string][]errorfs.OpKind{
+		"sync":  {errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo},
+		"write": {errorfs.OpFileWrite},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var broken atomic.Bool
+			mem := vfs.NewCrashableMem()
+			fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if broken.Load() && strings.HasSuffix(op.Path, ".log") && slices.Contains(ops, op.Kind) {
+					return errorfs.ErrInjected
+				}
+				return nil
+			}))
+			s := open(t, Options{FS: fs})
+			env, _, err := put(s, []byte("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			disk := mem.CrashClone(vfs.CrashCloneCfg{})
+			broken.Store(true)
+			env.Tries = 1
+			_ = s.Update(env) // it waits for nothing: Close must write it
+			ended := make(chan error, 1)
+			go func() { ended <- s.Close() }()
+			select {
+			case err := <-ended:
+				if !errors.Is(err, errorfs.ErrInjected) {
+					t.Errorf("Close gives %v", err)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("Close hangs")
+			}
+			verify(t, disk, map[string][]byte{env.ID: []byte("x")})
 		})
 	}
 }

@@ -116,11 +116,19 @@ func (s *Spool) Failed() error { return s.failure.get() }
 func (s *Spool) Alarm() <-chan struct{} { return s.failure.happened }
 
 // Close writes what waits and closes the store. Nothing may be in use any more.
-// After a failure it leaves the store as it is, for the next start to repair.
+// After a failure, of this last write too, it gives the error and leaves the store
+// as it is, for the next start to repair.
 func (s *Spool) Close() error {
 	s.writes.close()
 	if err := s.Failed(); err != nil {
 		return err
 	}
-	return s.db.Close()
+	closed := make(chan error, 1)
+	go func() { closed <- s.db.Close() }() // parked for good where the disk fails
+	select {
+	case err := <-closed:
+		return errors.Join(err, s.Failed())
+	case <-s.Alarm():
+		return s.Failed()
+	}
 }
