@@ -34,6 +34,7 @@ type Verification struct {
 	// verified and where Want is nil.
 	Missing []Missing
 	Manual  bool // a person, or somebody else, enters the proof
+	Issued  bool // the token is of mailrelay; false: the configuration gives it
 }
 
 // Missing is a name server, or a resolver, that does not show a proof.
@@ -99,7 +100,7 @@ func (p *Plan) verify(c *schema.Config, base *revision.Revision, views views, se
 			}
 			next.Gates = !serving.domain(d, at)
 		}
-		v := Verification{Addr: at.Addr(), Domain: d.Name, State: Unverified}
+		v := Verification{Addr: at.Addr(), Domain: d.Name, State: Unverified, Issued: d.Verification.Value == ""}
 		if err := p.look(&v, &next, at, said); err != nil {
 			return nil, err
 		}

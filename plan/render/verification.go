@@ -20,15 +20,16 @@ type Verification struct {
 	New bool `json:"new,omitempty"`
 	// Gates says that mail for the domain is answered 451 until it is verified.
 	Gates bool `json:"gates"`
-	// Record is the proof in zone-file form; empty: the first apply issues its token.
+	// Record is the proof in zone-file form; empty: the token is in the state, or is issued by an apply.
 	Record  string         `json:"record,omitempty"`
 	Missing []plan.Missing `json:"missing"`           // who does not show it
 	ByHand  bool           `json:"by_hand,omitempty"` // mailrelay does not write it
+	Issued  bool           `json:"issued,omitempty"`  // its token is of mailrelay, and not given
 }
 
 func verification(v plan.Verification) Verification {
 	out := Verification{Address: v.Addr.String(), Domain: v.Domain, State: v.State, Since: v.Since, New: v.New, Gates: v.Gates,
-		Missing: append([]plan.Missing{}, v.Missing...), ByHand: v.Manual}
+		Missing: append([]plan.Missing{}, v.Missing...), ByHand: v.Manual, Issued: v.Issued}
 	if lines := zoneLines(v.Want); len(lines) > 0 {
 		out.Record = lines[0]
 	}
@@ -43,12 +44,16 @@ func (m *Model) unverified(b *bytes.Buffer, s Style) {
 		case v.New:
 			fmt.Fprintf(b, "  %s %s is verified: the proof for %s is seen everywhere. Apply records it, and mail for the domain is accepted.\n\n", s.paint("32", "*"), s.bold(v.Address), v.Domain)
 		case v.State == plan.Unverified:
-			v.waiting(b, s)
+			m.waiting(b, s, v)
 		}
 	}
 }
 
-func (v Verification) waiting(b *bytes.Buffer, s Style) {
+func (m *Model) waiting(b *bytes.Buffer, s Style, v Verification) {
+	if v.Record == "" {
+		fmt.Fprintf(b, "  %s %s may be verified or not: that and its token are in the state, which was left out\n\n", s.paint("33", "?"), s.bold(v.Address))
+		return
+	}
 	fmt.Fprintf(b, "  %s %s is unverified", s.paint("33", "!"), s.bold(v.Address))
 	if v.Gates {
 		fmt.Fprintf(b, ", and mail for %s is answered 451 until it is verified", v.Domain)
@@ -56,19 +61,19 @@ func (v Verification) waiting(b *bytes.Buffer, s Style) {
 		fmt.Fprintf(b, "; mail for %s is accepted as before", v.Domain)
 	}
 	switch {
-	case v.Record == "":
-		b.WriteString("\n      its token is issued when this is applied")
+	case v.ByHand && m.Base == "" && v.Issued:
+		fmt.Fprintf(b, "\n      apply this first, and enter the record then, as mailrelay status shows it: until something is applied, every plan has a token of its own\n      this plan's: %s", v.Record)
 	case v.ByHand:
 		fmt.Fprintf(b, "\n      enter this record, then apply: %s", v.Record)
 	default:
 		fmt.Fprintf(b, "\n      the proof: %s", v.Record)
 	}
-	for _, m := range v.Missing {
-		at := "missing at "
-		if m.Source == "" {
-			at = "missing: "
+	for _, w := range v.Missing {
+		if w.Source == "" {
+			fmt.Fprintf(b, "\n      missing: %s", w.Says)
+			continue
 		}
-		b.WriteString("\n      " + at + m.String())
+		fmt.Fprintf(b, "\n      missing at %s, instead: %s", w.Source, w.Says)
 	}
 	b.WriteString("\n\n")
 }
