@@ -129,7 +129,7 @@ func TestLock(t *testing.T) {
 	if _, err := d.Lock(ctx, Info{}, 0); !errors.As(err, &held) || held.Holder != who {
 		t.Fatalf("got %v", err)
 	}
-	if want := "the state is locked by ann@build1 (process 7, apply, since 2026-01-02T03:04:05Z)"; held.Error() != want {
+	if want := "the state is locked by ann@build1 (process 7, apply, since 2026-01-02T03:04:05Z); wait for it, with -lock-timeout=5m for example"; held.Error() != want {
 		t.Errorf("got %q", held)
 	}
 	got := make(chan error)

@@ -50,9 +50,9 @@ type LockedError struct{ Holder Info }
 
 func (e *LockedError) Error() string {
 	if e.Holder.Who == "" {
-		return "the state is locked by another process"
+		return "the state is locked by another process; wait for it, with -lock-timeout=5m for example"
 	}
-	return fmt.Sprintf("the state is locked by %s (process %d, %s, since %s)",
+	return fmt.Sprintf("the state is locked by %s (process %d, %s, since %s); wait for it, with -lock-timeout=5m for example",
 		e.Holder.Who, e.Holder.PID, e.Holder.Operation, e.Holder.Since.UTC().Format(time.RFC3339))
 }
 

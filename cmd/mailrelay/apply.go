@@ -72,6 +72,7 @@ func (a *app) applyNow(ctx context.Context, o applyOptions) error {
 		return err
 	}
 	if p.Refused() {
+		a.ui.Error("The plan is refused", "It carries findings of severity error, which are shown above. Nothing was applied.")
 		return exit{exitRefused}
 	}
 	if !p.Empty() && !o.approve {
@@ -235,16 +236,20 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 		waits[c.Addr] = true
 	}
 	for _, c := range p.Changes {
-		if c.Pending || !byHand[c.Addr] && !waits[c.Addr] {
-			continue
+		by := 0
+		switch left := byHand[c.Addr] || waits[c.Addr]; {
+		case c.Pending && !left:
+			by = 1 // its time came while apply stayed
+		case !c.Pending && left:
+			by = -1
 		}
 		switch c.Action {
 		case plan.Create:
-			n.Add--
+			n.Add += by
 		case plan.Update:
-			n.Change--
+			n.Change += by
 		case plan.Delete:
-			n.Destroy--
+			n.Destroy += by
 		}
 	}
 	var imported string
@@ -260,10 +265,10 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 	}
 	left := res.Behind != nil || len(byHand) > 0 || open > 0
 	if n := len(byHand); n > 0 {
-		a.ui.Progress("Waiting for a person: %d of the changes are in zones that mailrelay does not write. Make the changes there that mailrelay plan shows, then run apply again.", n)
+		a.ui.Progress("Waiting for a person, in zones that mailrelay does not write: %s. Make the changes there that mailrelay plan shows, then run apply again.", several(n, "change"))
 	}
 	if open > 0 {
-		a.ui.Progress("Left as they are: %d inconclusive objects. Run apply again when every name server answers.", open)
+		a.ui.Progress("Left as it is, since nothing can be said about it: %s. Run apply again when every name server answers.", several(open, "object"))
 	}
 	if res.Behind != nil {
 		a.ui.Warning("Relay nodes are behind", res.Behind.Error()+".")

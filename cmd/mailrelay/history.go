@@ -39,7 +39,7 @@ func (a *app) historyCommand() *cli.Command {
 		Name:        "history",
 		Usage:       "list what was applied, newest first",
 		UsageText:   "mailrelay [-chdir=DIR] history [flags]",
-		Description: "Every revision is kept, in revisions/ of the state directory, and plan -revision=N\nplans the way back to any of them. An apply that writes DNS makes two: one before\nit writes, and one that says what was written. What nobody will go back to may be\ndeleted there, but for the newest.\n\nExample:\n\n  mailrelay history\n  mailrelay plan -revision=7 -out=back.plan",
+		Description: "Every revision is kept, in revisions/ of the state directory, and plan -revision=N\nplans the way back to any of them. An apply that writes DNS makes several: one\nbefore it writes, one that says what was written, and one for each thing that it\nsaw or did while it stayed. What nobody will go back to may be deleted there, but\nfor the newest.\n\nExample:\n\n  mailrelay history\n  mailrelay plan -revision=7 -out=back.plan",
 		Flags: append(a.configFlags(), a.stateFlag(),
 			&cli.IntFlag{Name: "n", Usage: "list the newest `N`; 0 is all", Value: 20, Destination: &newest},
 			&cli.BoolFlag{Name: "json", Usage: "print it as JSON", Destination: &asJSON}),
@@ -127,7 +127,7 @@ func (p entry) changes() string {
 		words = append(words, "the revision before it was deleted")
 	}
 	if p.Unwritten > 0 {
-		words = append(words, rrsets(p.Unwritten)+" to write")
+		words = append(words, several(p.Unwritten, "RRset")+" to write")
 	}
 	if len(words) == 0 {
 		return "records what was written or seen"
@@ -135,9 +135,10 @@ func (p entry) changes() string {
 	return strings.Join(words, ", ")
 }
 
-func rrsets(n int) string {
+// several counts something in words.
+func several(n int, noun string) string {
 	if n == 1 {
-		return "1 RRset"
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d RRsets", n)
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -24,7 +24,7 @@ func (a *app) planCommand() *cli.Command {
 		Name:        "plan",
 		Usage:       "show what would change",
 		UsageText:   "mailrelay [-chdir=DIR] plan [flags]",
-		Description: "Compares the configuration with live DNS, with what was applied and with the\nrunning relays. Changes nothing.\n\nExample:\n\n  mailrelay plan -out=change.plan -detailed-exitcode",
+		Description: "Compares the configuration with live DNS, with what was applied and with the\nrunning relays. Changes nothing. -state=none leaves out the state and the\nrelays, for a pull request whose pipeline must not read them.\n\nExample:\n\n  mailrelay plan -out=change.plan -detailed-exitcode",
 		Flags: append(append(a.configFlags(), a.stateFlag()), append(a.scopeFlags(),
 			&cli.StringFlag{Name: "out", Usage: "write the plan to `FILE`, for apply", Destination: &out},
 			&cli.BoolFlag{Name: "json", Usage: "print the plan as JSON", Destination: &json},
@@ -67,7 +67,11 @@ func (a *app) planCommand() *cli.Command {
 			case p.Refused():
 				return exit{exitRefused}
 			}
-			if out != "" && !p.Empty() && !p.Stateless && !json {
+			switch {
+			case out == "" || p.Empty() || json:
+			case p.Stateless:
+				a.ui.Progress("\nSaved the plan to %s, for mailrelay show. It was made without the state, so apply does not take it.", out)
+			default:
 				a.ui.Progress("\nSaved the plan to %s. To make it so, run:\n  mailrelay%s apply%s %s", out, a.chdirFlag(), a.stateGiven(), out)
 			}
 			if detailed && !p.Converged() {

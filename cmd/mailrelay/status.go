@@ -127,7 +127,7 @@ func (s *status) text(w io.Writer, now time.Time) error {
 		r := s.Revision
 		fmt.Fprintf(&b, "Revision %d (%s), applied %s by %s.\n", r.Serial, r.Hash.Short(), r.Applied.UTC().Format(time.RFC3339), r.By)
 		if r.Intent > 0 {
-			fmt.Fprintf(&b, "An apply ended before it was done with %d RRsets. Run mailrelay apply to finish it.\n", r.Intent)
+			fmt.Fprintf(&b, "An apply ended before it was done with %s. Run mailrelay apply to finish it.\n", several(r.Intent, "RRset"))
 		}
 		r.waitingStatus.text(&b)
 	}
@@ -150,7 +150,7 @@ func (s *status) text(w io.Writer, now time.Time) error {
 		if len(n.Listeners) > 0 {
 			fmt.Fprintf(&b, "  listens    %s\n", strings.Join(n.Listeners, ", "))
 		}
-		fmt.Fprintf(&b, "  queue      %d messages", n.Queue)
+		fmt.Fprintf(&b, "  queue      %s", several(n.Queue, "message"))
 		if n.Queue > 0 && !n.Oldest.IsZero() {
 			fmt.Fprintf(&b, ", the oldest since %s", n.Oldest.UTC().Format(time.RFC3339))
 		}

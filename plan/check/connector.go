@@ -78,7 +78,10 @@ func list(s *netipx.IPSet) string {
 		words = append(words, schema.FormatRange(r))
 	}
 	if len(words) > shown {
-		more := fmt.Sprintf("%d more ranges", len(words)-shown)
+		more := "one more range"
+		if n := len(words) - shown; n > 1 {
+			more = fmt.Sprintf("%d more ranges", n)
+		}
 		words = append(slices.Clone(words[:shown]), more)
 	}
 	if len(words) > 1 {
