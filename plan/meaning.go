@@ -153,7 +153,7 @@ func (p *Plan) policies(r *schema.Record, at place, then *known, said map[string
 			continue
 		}
 		if n := len(ofKind(kind, set)); n > 1 {
-			find(twoPolicies, fmt.Sprintf("%s holds %d %s records", name, n, kind), "Receivers take that as if there were none, or as an error. Put everything into one of them, and take the others away: what others wrote stays until its owner removes it.")
+			find(twoPolicies, fmt.Sprintf("%s holds %d %s records", name, n, kind), "Receivers take that as if there were none, or as an error. Put everything into one of them, and take the others away: what others wrote stays until its owner removes it. If the other is yours too, take it over: write it into the configuration as it stands and apply, which makes it yours without a write; then change it.")
 			continue
 		}
 		if kind != policy.SPF {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -238,7 +239,7 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 	for _, c := range p.Changes {
 		by := 0
 		switch left := byHand[c.Addr] || waits[c.Addr]; {
-		case c.Pending && !left:
+		case c.Pending && !left && !strings.HasPrefix(c.Addr.Part, "retained"): // what keeps a block in force is none
 			by = 1 // its time came while apply stayed
 		case !c.Pending && left:
 			by = -1
