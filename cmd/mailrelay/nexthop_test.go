@@ -70,7 +70,7 @@ func TestNextHopCertificate(t *testing.T) {
 		t.Errorf("the last error is %q, without %q", n.LastError, want)
 	}
 	text, _ := s.run(exitDone, "status")
-	for _, want := range []string{`queue      1 messages, the oldest since 2`, `last error (\d+s ago: )?` + regexp.QuoteMeta(n.LastError)} {
+	for _, want := range []string{`queue      1 message, the oldest since 2`, `last error (\d+s ago: )?` + regexp.QuoteMeta(n.LastError)} {
 		if !regexp.MustCompile(want).MatchString(text) {
 			t.Errorf("status does not say %s:\n%s", want, text)
 		}
