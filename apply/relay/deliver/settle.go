@@ -133,6 +133,11 @@ func (r *Runner) postpone(conf *config, m *message, keep []int, now time.Time, t
 	}
 	env.LastError = rcpts[len(rcpts)-1].LastError
 	r.lastErr, r.lastAt = env.LastError, now
+	for _, i := range keep {
+		if o := &m.out[i]; o.kind == held { // what status shows says what to do
+			r.lastErr = o.text + ". " + whatToDo(o)
+		}
+	}
 	r.memory -= int64(len(m.body))
 	env.Rcpts, env.Next, env.Tries = rcpts, next, tries
 	m.body, m.out, m.next = nil, nil, next
