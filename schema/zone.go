@@ -7,8 +7,12 @@ type Zone struct {
 	header
 	Name    string   // A-labels, lower case, without the final dot
 	Servers []string // address:port to ask instead of the NS set
-	RFC2136 *RFC2136 // nil if a person writes the zone
+	RFC2136 *RFC2136 // nil if it is not written by dynamic update
+	File    string   // the master file that is edited; empty if none is
 }
+
+// Manual reports whether a person writes the zone.
+func (z *Zone) Manual() bool { return z.RFC2136 == nil && z.File == "" }
 
 // RFC2136 is how a zone is written by dynamic update.
 type RFC2136 struct {
@@ -35,6 +39,9 @@ func zoneType() *Type {
 		},
 		Blocks: []Nested{{Name: "tsig", Body: tsig, Doc: "The key that signs updates."}},
 	}
+	zonefile := &Body{Attrs: []Attr{
+		{Name: "path", Kind: Path(false), Required: true, Doc: "The file, relative to the configuration."},
+	}}
 	hosted := "Hosted DNS is not written by this version: use update \"manual\" until then, and the plan says which lines to enter there."
 	return &Type{
 		Name: "zone",
@@ -47,7 +54,7 @@ func zoneType() *Type {
 			Blocks: []Nested{{Name: "update", Doc: "How the zone is written; a person does it if not given.", Variants: []Variant{
 				{Label: "rfc2136", Body: rfc2136, Doc: "Dynamic update (RFC 2136)."},
 				{Label: "manual", Body: &Body{}, Doc: "A person edits the zone."},
-				{Label: "zonefile", Later: "Master files are not edited by this version: use update \"manual\" until then."},
+				{Label: "zonefile", Body: zonefile, Doc: "A master file is edited in place: other lines and comments stay, and the serial is raised. The name server shows it once somebody reloads the zone there."},
 				{Label: "route53", Later: hosted}, {Label: "azure_dns", Later: hosted},
 				{Label: "cloudflare", Later: hosted}, {Label: "google_cloud_dns", Later: hosted},
 			}}},
@@ -55,10 +62,16 @@ func zoneType() *Type {
 		build: func(h header, o object) Block {
 			z := &Zone{header: h, Name: o.str("name"), Servers: o.strs("servers")}
 			update, ok := o.sub("update")
-			if !ok || !update.has("rfc2136") {
+			if !ok {
 				return z
 			}
-			u, _ := update.sub("rfc2136")
+			if f, ok := update.sub("zonefile"); ok {
+				z.File = f.str("path")
+			}
+			u, ok := update.sub("rfc2136")
+			if !ok {
+				return z
+			}
 			z.RFC2136 = &RFC2136{Server: u.str("server")}
 			if t, ok := u.sub("tsig"); ok {
 				z.RFC2136.TSIG = &TSIG{Name: t.str("name") + ".", Algorithm: t.str("algorithm"), Secret: t.secret("secret")}

@@ -1,5 +1,5 @@
-// Package dns writes record data: by dynamic update (RFC 2136), or not at all
-// where a person edits the zone.
+// Package dns writes record data: by dynamic update (RFC 2136), into a master file,
+// or not at all where a person edits the zone.
 package dns
 
 import (
@@ -32,6 +32,14 @@ type Writer interface {
 	// at all was written. Any other error says what to do; something may have been
 	// written then, and the next plan looks. nil means that everything is as planned.
 	Write(ctx context.Context, zone *schema.Zone, changes []plan.SetChange) error
+}
+
+// Later is a Writer of zones that show what was written only after somebody has
+// done something else.
+type Later interface {
+	Writer
+	// Later says what was done and what is left to do, without a final dot.
+	Later(zone *schema.Zone) string
 }
 
 // StaleError says that an RRset is no longer what the plan saw.

@@ -95,7 +95,7 @@ func (a *app) heading(format string, args ...any) {
 
 // person plays the one who edits the zones that mailrelay does not write.
 func (a *app) person(ctx context.Context, w *sandbox.World, config *schema.Config) error {
-	manual := func(z *schema.Zone) bool { return z.RFC2136 == nil }
+	manual := func(z *schema.Zone) bool { return z.Manual() }
 	if !slices.ContainsFunc(schema.All[*schema.Zone](config), manual) {
 		return nil
 	}
