@@ -66,7 +66,10 @@ type Result struct {
 	Failed   map[schema.Addr]error
 	Written  []plan.SetChange
 	Pending  []plan.Change // what waits, and from which time on it is safe
-	Behind   error         // live relay nodes do not run Revision yet, and why; DNS is as planned
+	// Later says, by zone, what somebody has to do before servers show what was
+	// written. Settle takes it away again if they do.
+	Later  map[schema.Addr]string
+	Behind error // live relay nodes do not run Revision yet, and why; DNS is as planned
 
 	// What Settle adds.
 	Lagging   []Lag         // servers that do not show yet what was written
@@ -118,7 +121,7 @@ func Run(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 	if err := o.fresh(ctx, p, base, zones); err != nil {
 		return nil, err
 	}
-	r := &run{Options: o, plan: p, base: base, result: &Result{Revision: base, zones: zones, Pending: p.Waiting(), Failed: map[schema.Addr]error{}}}
+	r := &run{Options: o, plan: p, base: base, result: &Result{Revision: base, zones: zones, Pending: p.Waiting(), Failed: map[schema.Addr]error{}, Later: map[schema.Addr]string{}}}
 	if err := r.run(ctx); err != nil {
 		return r.result, err
 	}
@@ -165,10 +168,12 @@ func (r *run) run(ctx context.Context) error {
 	var open []plan.SetChange
 	for _, s := range written {
 		var stale *dns.StaleError
-		if err := r.result.Failed[s.Zone]; err != nil && !errors.As(err, &stale) {
-			open = append(open, s) // it may have been written: the next plan looks
+		err := r.result.Failed[s.Zone]
+		if err != nil && !errors.As(err, &stale) || err == nil && r.result.Later[s.Zone] != "" {
+			open = append(open, s) // it may have been written, or is and cannot be seen yet: the next plan looks
 		}
 	}
+	done = slices.DeleteFunc(slices.Clone(done), func(s plan.SetChange) bool { return r.result.Later[s.Zone] != "" })
 	if err := r.put(context.WithoutCancel(ctx), r.owned(done), intent(open)); err != nil {
 		return err
 	}
@@ -224,7 +229,7 @@ func intent(sets []plan.SetChange) []revision.Step {
 func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.Step) error {
 	next := &revision.Revision{
 		Lineage: cmp.Or(r.plan.Seen.Lineage, rand.Text()), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
-		Target: r.plan.Target, Owned: owned, Intent: slices.Concat(r.plan.Unsettled, steps), Stages: r.stages(),
+		Target: r.plan.Target, Owned: owned, Intent: slices.Concat(r.unsettled(steps), steps), Stages: r.stages(),
 		Switched: r.plan.Switched, Retained: r.plan.Retained, Pending: r.plan.Pending, Proofs: r.plan.Proofs, Awaited: r.plan.Awaited,
 	}
 	if cur := r.result.Revision; cur != nil {
@@ -236,6 +241,14 @@ func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.
 	}
 	r.result.Revision, r.result.Changed = next, true
 	return nil
+}
+
+// unsettled are the steps of which the plan does not know whether they were made,
+// but for those that are made again.
+func (r *run) unsettled(again []revision.Step) []revision.Step {
+	return slices.DeleteFunc(slices.Clone(r.plan.Unsettled), func(s revision.Step) bool {
+		return slices.ContainsFunc(again, func(t revision.Step) bool { return s.Zone == t.Zone && s.Key() == t.Key() })
+	})
 }
 
 // stages are those of the plan; one that is entered now begins now.

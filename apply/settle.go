@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -118,6 +119,9 @@ func (s *settling) shown(ctx context.Context, written []plan.SetChange) error {
 	}
 	if err == nil {
 		s.result.Lagging = lags
+	}
+	if err == nil && len(lags) == 0 {
+		clear(s.result.Later)
 	}
 	return err
 }
@@ -270,9 +274,11 @@ func (r *Result) join(next *Result) {
 	r.Changed = r.Changed || next.Changed
 	r.Pending, r.Behind, r.Manual = next.Pending, next.Behind, next.Manual
 	r.Written = append(r.Written, next.Written...)
+	maps.Copy(r.Later, next.Later)
 }
 
-// unseen reports whether r still has to learn that its switches were seen.
+// unseen reports whether r still has to learn that its switches were seen, or what
+// it wrote to a file.
 func unseen(r *revision.Revision) bool {
-	return slices.ContainsFunc(r.Switched, func(s revision.Switched) bool { return s.Since.IsZero() })
+	return len(r.Intent) > 0 || slices.ContainsFunc(r.Switched, func(s revision.Switched) bool { return s.Since.IsZero() })
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/mailrelay/mailrelay/apply/dns"
 	"github.com/mailrelay/mailrelay/plan"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
@@ -43,11 +44,24 @@ func (r *run) write(ctx context.Context, sets []plan.SetChange) []plan.SetChange
 			}
 			done = append(done, zones[zone]...)
 			r.event(zone, nil, "%s written", rrsets(len(zones[zone])))
+			if what := r.reload(z); what != "" {
+				r.result.Later[zone] = what
+				r.event(zone, nil, "%s", what)
+			}
 		})
 	}
 	wg.Wait()
 	r.result.Written = done
 	return done
+}
+
+// reload says what somebody has to do before servers show what was written to a
+// zone; empty if nothing.
+func (r *run) reload(zone *schema.Zone) string {
+	if w, ok := r.Writer(zone).(dns.Later); ok {
+		return w.Later(zone)
+	}
+	return ""
 }
 
 func rrsets(n int) string {

@@ -42,6 +42,7 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 	if err := p.records(c, base, views, proofs); err != nil {
 		return nil, err
 	}
+	p.files(c, base)
 	if err := p.blocks(c, base); err != nil { // after records: they say what must wait
 		return nil, err
 	}

@@ -153,6 +153,10 @@ type SetChange struct {
 	After  *rr.Set          `json:"after,omitempty"`  // the whole RRset; nil: it goes
 	Owned  []revision.Owned `json:"owned,omitempty"`  // what is ours of After
 	Manual bool             `json:"manual,omitempty"` // a person writes this zone
+	// File is the master file that is edited, if it is written in that way.
+	File string `json:"file,omitempty"`
+	// Unseen means that an apply has written it, and no name server shows it yet.
+	Unseen bool `json:"unseen,omitempty"`
 }
 
 // Status of an expectation.

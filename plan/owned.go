@@ -11,7 +11,7 @@ import (
 // settle gives what is ours, by place. An intent in the revision is what an apply
 // was about to write, or had written, when it ended: what is there now says
 // which. Steps of which it is not known are open.
-func settle(base *revision.Revision, views views) (out map[place][]revision.Owned, open []revision.Step) {
+func settle(c *schema.Config, base *revision.Revision, views views) (out map[place][]revision.Owned, open []revision.Step) {
 	out = map[place][]revision.Owned{}
 	for _, o := range base.Owned {
 		at := place{o.Zone, o.Set.Key()}
@@ -23,6 +23,8 @@ func settle(base *revision.Revision, views views) (out map[place][]revision.Owne
 		switch {
 		case v.open != "":
 			open = append(open, step) // what was ours before may still be
+		case same(v.set, step.Before) && file(c, base, step.Zone) != "":
+			open = append(open, step) // the file may hold it, and a reload is to come
 		case same(v.set, step.Before):
 			// Not written: what was ours before still is.
 		case same(v.set, step.After):

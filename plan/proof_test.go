@@ -59,7 +59,7 @@ func (w *proofWorld) domains(doms ...dom) *schema.Config {
 	if !w.nozone {
 		zone := map[string]cty.Value{
 			"name":   cty.StringVal("contoso.com"),
-			"update": cty.ObjectVal(map[string]cty.Value{"rfc2136": cty.ObjectVal(map[string]cty.Value{"server": cty.StringVal("127.0.0.1"), "tsig": cty.NullVal(cty.DynamicPseudoType)}), "manual": cty.NullVal(cty.DynamicPseudoType)}),
+			"update": cty.ObjectVal(map[string]cty.Value{"rfc2136": cty.ObjectVal(map[string]cty.Value{"server": cty.StringVal("127.0.0.1"), "tsig": cty.NullVal(cty.DynamicPseudoType)}), "manual": cty.NullVal(cty.DynamicPseudoType), "zonefile": cty.NullVal(cty.DynamicPseudoType)}),
 		}
 		if w.servers {
 			zone["servers"] = cty.ListVal([]cty.Value{cty.StringVal("192.0.2.53")})

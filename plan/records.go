@@ -51,7 +51,7 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 		}
 		want[at] = append(want[at], wanted{r, data})
 	}
-	ours, open := settle(base, views)
+	ours, open := settle(c, base, views)
 	p.Unsettled = open
 	places := map[place]bool{}
 	for at := range want {

@@ -61,7 +61,7 @@ func (w *world) config(recs ...rec) *schema.Config {
 	w.t.Helper()
 	blocks := []schema.Block{w.block(zoneAddr, map[string]cty.Value{
 		"name":   cty.StringVal("contoso.com"),
-		"update": cty.ObjectVal(map[string]cty.Value{"rfc2136": cty.ObjectVal(map[string]cty.Value{"server": cty.StringVal("127.0.0.1"), "tsig": cty.NullVal(cty.DynamicPseudoType)}), "manual": cty.NullVal(cty.DynamicPseudoType)}),
+		"update": cty.ObjectVal(map[string]cty.Value{"rfc2136": cty.ObjectVal(map[string]cty.Value{"server": cty.StringVal("127.0.0.1"), "tsig": cty.NullVal(cty.DynamicPseudoType)}), "manual": cty.NullVal(cty.DynamicPseudoType), "zonefile": cty.NullVal(cty.DynamicPseudoType)}),
 	})}
 	for _, r := range recs {
 		a, err := schema.ParseAddr(r.addr)

@@ -49,4 +49,4 @@ func OldZones(base *revision.Revision, want func(schema.Addr) bool) map[schema.A
 }
 
 // byHand reports whether a person writes the zone.
-func byHand(z *schema.Zone) bool { return z == nil || z.RFC2136 == nil }
+func byHand(z *schema.Zone) bool { return z == nil || z.Manual() }

@@ -243,6 +243,9 @@ func (e *edits) serial(now time.Time) error {
 		if x.key.Name != e.zone {
 			return fmt.Errorf("its SOA record is that of %s, and the zone is %s", x.key.Name, e.zone)
 		}
+		if len(x.tokens) != x.typ+8 {
+			return errors.New("its SOA record does not have the seven parts of one")
+		}
 		t := x.tokens[x.typ+3]
 		e.list = append(e.list, edit{t.start, t.end, strconv.FormatUint(uint64(raised(soa.Serial, now)), 10)})
 		return nil

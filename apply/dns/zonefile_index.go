@@ -180,7 +180,12 @@ func (e *entry) words(words []string) error {
 		case w[0] >= '0' && w[0] <= '9':
 			e.ttl = i
 		default:
-			e.typ = i
+			if _, known := dns.StringToType[w]; !known && !strings.HasPrefix(w, "TYPE") {
+				return fmt.Errorf("%s is no type of record that is known here", words[i])
+			}
+			if e.typ = i; i+1 == len(words) {
+				return errors.New("it has no data")
+			}
 			return nil
 		}
 	}

@@ -163,7 +163,10 @@ func (a *app) apply(ctx context.Context, p *plan.Plan, store state.Store, o appl
 	res, err := apply.Settle(ctx, p, apply.Options{
 		Store: store,
 		Writer: func(z *schema.Zone) dns.Writer {
-			if z.RFC2136 == nil {
+			switch {
+			case z.File != "":
+				return a.world.zoneFiles(a.dir)
+			case z.RFC2136 == nil:
 				return nil
 			}
 			return rfc2136
@@ -277,7 +280,7 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 	if err := a.waited(res, o); err != nil {
 		return err
 	}
-	left = a.unverified(res) || left || len(res.Lagging) > 0 || len(res.Meanwhile) > 0
+	left = a.unverified(res) || left || len(res.Lagging)+len(res.Later) > 0 || len(res.Meanwhile) > 0
 	left = a.pending(res) || left
 	if left && o.detailed {
 		return exit{exitNotConverged}

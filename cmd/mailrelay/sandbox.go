@@ -15,6 +15,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/mailrelay/mailrelay/apply/dns"
 	"github.com/mailrelay/mailrelay/apply/state"
 	"github.com/mailrelay/mailrelay/cmd/mailrelay/internal/sandbox"
 	"github.com/mailrelay/mailrelay/plan"
@@ -86,6 +87,7 @@ func (a *app) enter(w *sandbox.World) {
 	a.world.resolver, a.world.resolvers = w.Resolver(), w.Resolvers()
 	a.world.roots, a.world.readFile = w.Roots(), w.ReadFile
 	a.world.logDir = func(string) string { return filepath.Join(a.state, "log") }
+	a.world.zoneFiles = func(string) dns.Writer { return entering{w} } // the files are those of the real world
 	a.world.secret = func(string) func(schema.Secret) ([]byte, error) { return w.Secret }
 }
 
@@ -256,4 +258,17 @@ func secured(version string) string {
 		return "without TLS"
 	}
 	return version
+}
+
+// entering writes a zone of the sandbox as a person does.
+type entering struct{ world *sandbox.World }
+
+// Write implements dns.Writer.
+func (e entering) Write(_ context.Context, _ *schema.Zone, changes []plan.SetChange) error {
+	for _, c := range changes {
+		if err := e.world.Enter(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }

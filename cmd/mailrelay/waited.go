@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/mailrelay/mailrelay/apply"
+	"github.com/mailrelay/mailrelay/schema"
 )
 
 // mostLags is how many answers of servers that lag are shown.
@@ -18,8 +20,11 @@ func (a *app) waited(res *apply.Result, o applyOptions) error {
 	if res.Stopped != nil {
 		return fmt.Errorf("what is said above was done and recorded, but not what comes after it: %w. Run mailrelay plan to see what is left, and mailrelay apply to go on", res.Stopped)
 	}
-	if len(res.Lagging) > 0 {
-		a.ui.Warning("Written, but not yet everywhere", fmt.Sprintf("After %s some name servers still answer otherwise:\n\n%s\nThe server that takes updates has it all. Look whether these servers can fetch the zone from it. Run mailrelay plan to see whether they have followed, and mailrelay apply to finish.", o.wait, lags(res.Lagging)))
+	for _, zone := range slices.SortedFunc(maps.Keys(res.Later), schema.Addr.Compare) {
+		a.ui.Warning("Written, and not to be seen yet", fmt.Sprintf("%s: %s. Then run mailrelay apply again, which takes note that it is there.", zone, res.Later[zone]))
+	}
+	if lagging := slices.DeleteFunc(slices.Clone(res.Lagging), func(l apply.Lag) bool { return res.Later[l.Seen.Zone] != "" }); len(lagging) > 0 {
+		a.ui.Warning("Written, but not yet everywhere", fmt.Sprintf("After %s some name servers still answer otherwise:\n\n%s\nThe server that takes updates has it all. Look whether these servers can fetch the zone from it. Run mailrelay plan to see whether they have followed, and mailrelay apply to finish.", o.wait, lags(lagging)))
 	}
 	if len(res.Unproven) > 0 {
 		a.ui.Warning("Not verified yet", fmt.Sprintf("After %s the proof of ownership is not seen everywhere:\n\n%s\nMail for a domain that is new is answered 451 until then. Resolvers may take as long as the TTL of what stood there before. Run mailrelay apply later to verify it.", o.wait, lags(res.Unproven)))

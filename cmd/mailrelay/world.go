@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/mailrelay/mailrelay/apply/dns"
 	"github.com/mailrelay/mailrelay/apply/relay/deliver"
 	"github.com/mailrelay/mailrelay/schema"
 )
@@ -26,8 +27,10 @@ type world struct {
 	logDir    func(string) string // the directory that is meant by one of a log block; nil: itself
 	// secret reads a secret at the moment of use. dir is where relative paths are.
 	secret func(dir string) func(schema.Secret) ([]byte, error)
-	clock  func() time.Time
-	sleep  func(context.Context, time.Duration) error
+	// zoneFiles edits master files. dir is where relative paths are.
+	zoneFiles func(dir string) dns.Writer
+	clock     func() time.Time
+	sleep     func(context.Context, time.Duration) error
 }
 
 func realWorld() world {
@@ -36,11 +39,12 @@ func realWorld() world {
 		listen: func(ctx context.Context, network, address string) (net.Listener, error) {
 			return (&net.ListenConfig{}).Listen(ctx, network, address)
 		},
-		resolver: net.DefaultResolver,
-		readFile: os.ReadFile,
-		secret:   readSecret,
-		clock:    time.Now,
-		sleep:    sleep,
+		resolver:  net.DefaultResolver,
+		readFile:  os.ReadFile,
+		secret:    readSecret,
+		zoneFiles: func(dir string) dns.Writer { return &dns.ZoneFile{Dir: dir} },
+		clock:     time.Now,
+		sleep:     sleep,
 	}
 }
 

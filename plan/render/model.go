@@ -154,12 +154,7 @@ func NewModel(p *plan.Plan) (*Model, error) {
 		Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...), NodesGone: append([]plan.Node{}, p.Gone...),
 		Target: p.Target, Moved: p.Moved, Evidence: p.Seen,
 	}
-	hand := map[schema.Addr]bool{}
-	for _, s := range p.Sets {
-		for _, a := range s.Addrs {
-			hand[a] = s.Manual
-		}
-	}
+	notes := writing(p)
 	for _, c := range p.Changes {
 		if c.Action == plan.Inconclusive {
 			m.Inconclusive = append(m.Inconclusive, Open{c.Addr.String(), c.Why, answers(c.Answers)})
@@ -173,8 +168,8 @@ func NewModel(p *plan.Plan) (*Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		if written := c.Action != plan.Import && c.Action != plan.NoOp; hand[c.Addr] && written && !c.Held {
-			rc.Note = also(rc.Note, "a person writes this zone: apply writes nothing, and takes the change over once it is seen there")
+		if note := notes[c.Addr]; note != "" && c.Action != plan.Import && c.Action != plan.NoOp && !c.Held {
+			rc.Note = also(rc.Note, note)
 		}
 		m.ResourceChanges = append(m.ResourceChanges, rc)
 	}
