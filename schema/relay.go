@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -17,6 +19,16 @@ type Relay struct {
 	Queue           Queue
 	Log             Log
 	Admin           Admin
+	DKIM            []DKIM // sorted by name
+}
+
+// DKIM is one key by which a relay signs.
+type DKIM struct {
+	Name     string
+	Selector string
+	Domain   string // of the author, which may also be below it
+	Key      Secret
+	Sign     bool // whether it is used
 }
 
 // RelayTLS is the certificate that a relay shows. An empty Certificate means that
@@ -81,6 +93,12 @@ func relayType() *Type {
 		{Name: "listen", Kind: Binding(), Doc: "An address for HTTP besides the Unix socket."},
 		{Name: "token", Kind: SecretKind(true), Doc: "The bearer token; needed for any address but loopback."},
 	}}
+	dkim := &Body{Attrs: []Attr{
+		{Name: "selector", Kind: Selector(), Required: true, Doc: "The selector: the public key is published at SELECTOR._domainkey.DOMAIN."},
+		{Name: "domain", Kind: DomainName(), Required: true, Doc: "The domain that signs; mail of authors in it, or below it, is signed."},
+		{Name: "key", Kind: SecretKind(true), Required: true, Doc: "The private key, PEM: RSA of 2048 bits at least, or Ed25519. It is read again when it changes."},
+		{Name: "sign", Kind: Bool(), Default: cty.True, Doc: "Whether messages are signed with it; all keys of a domain that sign do. To change keys add the new one with sign = false, publish it, then turn both round."},
+	}}
 	return &Type{
 		Name: "relay", Counted: true,
 		Doc: "An SMTP relay: its name, certificate, queue and logs.",
@@ -95,6 +113,7 @@ func relayType() *Type {
 				{Name: "queue", Body: queue, Doc: "Retries and bounces."},
 				{Name: "log", Body: log, Doc: "What it writes about its work."},
 				{Name: "admin", Body: admin, Doc: "Status, metrics and queue over HTTP."},
+				{Name: "dkim", Label: DKIMName(), Body: dkim, Doc: "A key by which mail is signed that came from those who may relay (accept_any_recipient), and our own reports."},
 			},
 		},
 		build: func(h header, o object) Block {
@@ -112,9 +131,32 @@ func relayType() *Type {
 			r.Log = Log{Directory: l.str("directory"), Formats: l.strs("formats"), MaxSize: l.size("max_size"), MaxAge: l.duration("max_age"), MaxFiles: l.num("max_files")}
 			a := o.subOr("admin", admin)
 			r.Admin = Admin{Listen: a.str("listen"), Token: a.secret("token")}
+			o.each("dkim", func(name string, o object) {
+				r.DKIM = append(r.DKIM, DKIM{Name: name, Selector: o.str("selector"), Domain: o.str("domain"), Key: o.secret("key"), Sign: o.flag("sign")})
+			})
 			return r
 		},
 	}
+}
+
+// Selector is a DKIM selector (RFC 6376, 3.1).
+func Selector() Kind {
+	return dkimWord("a DKIM selector like s2026")
+}
+
+// DKIMName is what a dkim block is called.
+func DKIMName() Kind {
+	return dkimWord("a name like contoso-2026")
+}
+
+func dkimWord(what string) Kind {
+	return scalar{what, func(s string) (string, error) {
+		low := strings.ToLower(s)
+		if low == "" || len(low) > 63 || strings.Trim(low, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || strings.Trim(low, "-.") != low || strings.Contains(low, "..") {
+			return "", fmt.Errorf("%q is not %s: write letters and digits, with hyphens and dots between them", s, what)
+		}
+		return low, nil
+	}}
 }
 
 // subOr gives the nested block called name, or one in which nothing was written.

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// relays finds certificates without a key, HTTP that everybody could use, and logs
-// that have no place.
+// relays finds certificates without a key, HTTP that everybody could use, two DKIM
+// keys in one place, and logs that have none.
 func (v *validation) relays() {
 	for _, r := range All[*Relay](v.config) {
 		if t := r.TLS; t != nil {
@@ -15,6 +15,14 @@ func (v *validation) relays() {
 		}
 		if !local(r.Admin.Listen) && r.Admin.Token.IsZero() {
 			v.report(r, "admin.listen", "Unprotected admin address", "%s can be reached from other machines, and whoever reaches it could read and change the queue. Add token = secret_file(\"/etc/mailrelay/admin.token\"), or listen on 127.0.0.1.", r.Admin.Listen)
+		}
+		seen := map[string]string{}
+		for _, d := range r.DKIM {
+			where := d.Selector + "._domainkey." + d.Domain
+			if other := seen[where]; other != "" {
+				v.report(r, "dkim", "Two keys in one place", "dkim %q and dkim %q both have their public key at %s, where one can stand. Give one of them another selector.", other, d.Name, where)
+			}
+			seen[where] = d.Name
 		}
 		if r.Log.Directory == "" && slices.Contains(r.Log.Formats, "ncsa") {
 			v.report(r, "log.formats", "Log without a place", "ncsa is written to files, and no directory is given for them. Add directory = \"/var/log/mailrelay\" to log, or leave ncsa out.")
