@@ -45,7 +45,8 @@ func (s *session) keep(tx *transaction, in *intake) error {
 	}
 	env := spool.Envelope{
 		From: tx.from, Received: in.at, Connector: tx.receive.Block.Addr(), Client: clientName(tx.client),
-		UTF8: tx.utf8, EightBit: tx.eight, Next: in.at, Rcpts: tx.to, EnvID: tx.envID, Return: tx.ret,
+		Relayed: tx.receive.Rights(tx.client)&decide.AnyRecipient != 0,
+		UTF8:    tx.utf8, EightBit: tx.eight, Next: in.at, Rcpts: tx.to, EnvID: tx.envID, Return: tx.ret,
 	}
 	arrived := s.n.o.Clock()
 	s.recordReceived(tx, in, arrived)

@@ -27,6 +27,7 @@ type edition struct {
 	bindings []string    // of all its receive connectors
 	tls      *tls.Config // for every connector that offers TLS
 	clients  *x509.CertPool
+	signers  []*signer
 	servers  map[schema.Addr]*servers // by receive connector
 }
 
@@ -48,6 +49,9 @@ func (n *node) compile(r *revision.Revision) (*edition, error) {
 		return nil, err
 	}
 	if e.tls, e.clients, err = n.protection(e.relay); err != nil {
+		return nil, err
+	}
+	if e.signers, err = n.newSigners(e.relay); err != nil {
 		return nil, err
 	}
 	var connectors []*schema.ReceiveConnector

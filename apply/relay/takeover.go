@@ -93,7 +93,7 @@ func (n *node) openSpool(e *edition) (err error) {
 	defer n.mu.Unlock()
 	n.runner = deliver.New(deliver.Options{
 		Spool: deliver.Disk(n.spool), Dial: n.o.Dial, Resolver: n.o.Resolver,
-		Roots: n.o.Roots, ReadFile: n.o.ReadFile, Secret: n.o.Secret, Clock: n.o.Clock, Log: n.o.Log, Journal: n.journal,
+		Roots: n.o.Roots, ReadFile: n.o.ReadFile, Secret: n.o.Secret, Clock: n.o.Clock, Log: n.o.Log, Journal: n.journal, Sign: n.sign,
 		Delivered: n.o.Delivered, Grace: n.o.Grace,
 	})
 	n.reader.use(n.spool)

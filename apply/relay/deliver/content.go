@@ -11,6 +11,9 @@ func (c *client) content(t *transaction) error {
 	pace := &paced{c: c, end: time.Now().Add(bodyLimit + time.Duration(t.size/bodyPace)*time.Second)}
 	c.w.Reset(pace)
 	d := &dots{w: c.w}
+	if _, err := io.WriteString(d, t.fields); err != nil {
+		return c.broken(t, err)
+	}
 	if err := t.copyTo(d); err != nil {
 		return c.broken(t, err)
 	}
@@ -71,7 +74,7 @@ func (t *transaction) content() (io.ReadCloser, error) {
 	return t.open()
 }
 
-func (t *transaction) copyTo(d *dots) error {
+func (t *transaction) copyTo(d io.Writer) error {
 	if t.narrow != nil {
 		return t.each(func(r io.Reader) error { return t.narrow.write(d, fromSpool{r}) })
 	}

@@ -104,6 +104,9 @@ type Options struct {
 
 	Clock func() time.Time // nil: time.Now. Timers are the runtime's
 	Log   *slog.Logger     // nil: none
+	// Sign gives the fields that are put before a message, "" for none. write writes
+	// the content as it is going to be sent; its errors are given back. Nil: none.
+	Sign func(env *spool.Envelope, write func(io.Writer) error) (fields string, err error)
 	// Journal gets an event for each step, and the conversations. Nil: none, and
 	// the log tells of every step.
 	Journal *journal.Journal

@@ -20,6 +20,10 @@ type transaction struct {
 	open           func() (io.ReadCloser, error) // the body in the spool
 	narrow         *narrow                       // the content is converted on its way; nil: sent as it is
 	out            []outcome                     // one for each of to
+	// sign gives the fields that go before the content that it has written; nil:
+	// there are none.
+	sign   func(write func(io.Writer) error) (string, error)
+	fields string // what it gave
 	// answered means that the server has said something about this transaction:
 	// only before that may another connection repeat it without thought.
 	answered bool
@@ -33,6 +37,17 @@ func (c *client) transact(t *transaction) error {
 		t.answered = true
 		c.all(t, o)
 		return nil
+	}
+	if t.sign != nil {
+		var err error
+		if t.fields, err = t.sign(t.copyTo); err != nil {
+			t.answered = true
+			c.all(t, local(deferred, "4.3.0", "the message could not be read from the spool: "+err.Error()))
+			return nil
+		}
+		if t.size > 0 {
+			t.size += int64(len(t.fields))
+		}
 	}
 	c.sent++
 	var data reply

@@ -201,6 +201,9 @@ func (w *worker) transaction(j *job) *transaction {
 	if w.c.ext.dsn {
 		t.wanted = j.wanted()
 	}
+	if r := w.r; r.o.Sign != nil {
+		t.sign = func(write func(io.Writer) error) (string, error) { return r.o.Sign(env, write) }
+	}
 	if t.body == nil {
 		id, store := env.ID, w.r.o.Spool
 		t.open = func() (io.ReadCloser, error) { return store.Body(id) }

@@ -36,8 +36,9 @@ type Envelope struct {
 	Rcpts     []Rcpt         `json:"rcpts"` // those not settled yet
 	Size      int64          `json:"size"`  // bytes of the content
 	Received  time.Time      `json:"received"`
-	Connector schema.Addr    `json:"connector"` // by which it entered; zero for our own bounces
-	Client    string         `json:"client"`    // address of the client
+	Connector schema.Addr    `json:"connector"`         // by which it entered; zero for our own bounces
+	Client    string         `json:"client"`            // address of the client
+	Relayed   bool           `json:"relayed,omitempty"` // by a client that may relay (accept_any_recipient)
 	UTF8      bool           `json:"utf8,omitempty"`
 	EightBit  bool           `json:"eight_bit,omitempty"`
 	EnvID     string         `json:"env_id,omitempty"` // of the sender's (RFC 3461, ENVID)
