@@ -3,13 +3,15 @@ package apply
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
 
 // bookkeeping reports whether the plan knows something to record that is no change:
 // what has been seen at all servers, what caches have forgotten, what stays in
-// force for other reasons than before, and what others have written or still must.
+// force for other reasons than before, what others have written or still must, and
+// that a stage has begun.
 func (r *run) bookkeeping() bool {
 	type waiting struct {
 		Switched []revision.Switched `json:",omitempty"`
@@ -20,6 +22,10 @@ func (r *run) bookkeeping() bool {
 	var before waiting
 	if r.base != nil {
 		before = waiting{r.base.Switched, r.base.Retained, r.base.Pending, r.base.Awaited}
+	}
+	begins := func(e revision.Entered) bool { return e.Since.IsZero() }
+	if r.base != nil && len(r.plan.Unsettled) == 0 && slices.ContainsFunc(r.base.Stages, begins) {
+		return true
 	}
 	was, err1 := json.Marshal(before)
 	is, err2 := json.Marshal(waiting{r.plan.Switched, r.plan.Retained, r.plan.Pending, r.plan.Awaited})

@@ -227,9 +227,10 @@ func intent(sets []plan.SetChange) []revision.Step {
 // put makes a new revision current. Its intent is steps, and what is not settled
 // of the base's.
 func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.Step) error {
+	open := slices.Concat(r.unsettled(steps), steps)
 	next := &revision.Revision{
 		Lineage: cmp.Or(r.plan.Seen.Lineage, rand.Text()), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
-		Target: r.plan.Target, Owned: owned, Intent: slices.Concat(r.unsettled(steps), steps), Stages: r.stages(),
+		Target: r.plan.Target, Owned: owned, Intent: open, Stages: r.stages(len(open) == 0 && len(r.result.Failed) == 0),
 		Switched: r.plan.Switched, Retained: r.plan.Retained, Pending: r.plan.Pending, Proofs: r.plan.Proofs, Awaited: r.plan.Awaited,
 	}
 	if cur := r.result.Revision; cur != nil {
@@ -251,11 +252,12 @@ func (r *run) unsettled(again []revision.Step) []revision.Step {
 	})
 }
 
-// stages are those of the plan; one that is entered now begins now.
-func (r *run) stages() []revision.Entered {
+// stages are those of the plan. One that is entered begins when everything is done
+// that belongs to it: its time is zero until then, and no hold runs.
+func (r *run) stages(done bool) []revision.Entered {
 	out := slices.Clone(r.plan.Stages)
 	for i := range out {
-		if out[i].Since.IsZero() {
+		if out[i].Since.IsZero() && done {
 			out[i].Since = r.Clock().UTC()
 		}
 	}

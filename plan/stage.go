@@ -87,6 +87,9 @@ func (p *Plan) held(stage *schema.Stage, now revision.Entered, in bool) string {
 	case !in || now.Stage != stage.After:
 		return fmt.Sprintf("%s comes after %s, which has not been applied. Apply that first.", stage.Addr(), stage.After)
 	}
+	if now.Since.IsZero() {
+		return fmt.Sprintf("the apply that enters %s has not been finished, so its hold has not begun. Run mailrelay apply in that stage first.", now.Stage)
+	}
 	if until := now.Since.Add(stage.Hold); p.Made.Before(until) {
 		return fmt.Sprintf("%s was entered at %s and holds for %s. Try again after %s.", now.Stage,
 			now.Since.Format(time.RFC3339), schema.FormatDuration(stage.Hold), until.Format(time.RFC3339))

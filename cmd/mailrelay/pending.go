@@ -31,7 +31,7 @@ type retainedStatus struct {
 type stageStatus struct {
 	Domain schema.Addr `json:"domain"`
 	Stage  schema.Addr `json:"stage"`
-	Since  time.Time   `json:"since"`
+	Since  time.Time   `json:"since,omitzero"` // absent: the apply that enters it has not been finished
 }
 
 func newWaiting(r *revision.Revision) waitingStatus {
@@ -56,6 +56,10 @@ func (w waitingStatus) text(b *strings.Builder) {
 		return "until " + t.UTC().Format(time.RFC3339)
 	}
 	for _, s := range w.Stages {
+		if s.Since.IsZero() {
+			fmt.Fprintf(b, "%s is about to enter %s: run mailrelay apply to finish that.\n", s.Domain, s.Stage)
+			continue
+		}
 		fmt.Fprintf(b, "%s is in %s since %s.\n", s.Domain, s.Stage, s.Since.UTC().Format(time.RFC3339))
 	}
 	for _, p := range w.Pending {

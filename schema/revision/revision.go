@@ -96,7 +96,7 @@ type Awaited struct {
 type Entered struct {
 	Domain schema.Addr `json:"domain"`
 	Stage  schema.Addr `json:"stage"`
-	Since  time.Time   `json:"since"`
+	Since  time.Time   `json:"since"` // zero: what belongs to it has not all been written
 }
 
 // Objects gives the blocks of c in the form that is stored.
