@@ -3,56 +3,156 @@ package render
 import (
 	"bytes"
 	"fmt"
-	"slices"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
-// byHand writes the lines that a person has to take out of a zone and to put in,
-// in the form of a zone file.
-func (m *Model) byHand(b *bytes.Buffer, s Style) {
-	zone := ""
-	for _, c := range m.DNSChanges {
-		if !c.Manual {
-			continue
-		}
-		if z := c.Zone.String(); z != zone {
-			if zone != "" {
-				b.WriteString("\n")
-			}
-			zone = z
-			fmt.Fprintf(b, "A person edits %s. Make these changes there:\n", s.bold(zone))
-		}
-		old, wanted := zoneLines(c.Before), zoneLines(c.After)
-		for _, l := range old {
-			if !slices.Contains(wanted, l) {
-				fmt.Fprintf(b, "  %s %s\n", s.symbol("delete"), l)
-			}
-		}
-		for _, l := range wanted {
-			if !slices.Contains(old, l) {
-				fmt.Fprintf(b, "  %s %s\n", s.symbol("create"), l)
-			}
-		}
-	}
-	if zone != "" {
-		b.WriteString("\n")
-	}
+// What a person does to one record.
+const (
+	takeOut   = "remove"
+	enter     = "add"
+	changeTTL = "change_ttl"
+)
+
+// ByHand is one record that a person has to change in a zone.
+type ByHand struct {
+	Zone schema.Addr `json:"zone"`
+	Do   string      `json:"do"`   // remove, add, or change_ttl
+	Name string      `json:"name"` // full, with the final dot
+	// Host is the name as most web forms take it: relative to the zone, "@" for the
+	// zone itself. It is Name where the zone's name is not known.
+	Host string `json:"host"`
+	Type string `json:"type"`
+	TTL  uint32 `json:"ttl"` // as it will be, or was if it goes
+	// Value is the data as web forms take it: of TXT the joined text, unquoted.
+	Value string `json:"value"`
+	// Line is the record as it stands in a zone file; TXT is cut into strings there.
+	Line string `json:"line"`
+	Was  string `json:"was,omitempty"` // that line before its TTL changes
 }
 
-// zoneLines is an RRset as it stands in a zone file.
-func zoneLines(set *rr.Set) []string {
-	if set == nil {
-		return nil
-	}
-	var out []string
-	for _, d := range set.Data {
-		r, err := rr.Record(set.Name, set.Type, set.TTL, d)
-		if err != nil { // canonical data always makes a record
-			out = append(out, fmt.Sprintf("%s %d IN %s %s", set.Name, set.TTL, set.Type, d))
+// byHand lists what people have to do, in the order of the plan's RRsets.
+func byHand(p *plan.Plan) ([]ByHand, error) {
+	out := []ByHand{}
+	var names map[schema.Addr]string
+	for _, s := range p.Sets {
+		if !s.Manual {
 			continue
 		}
-		out = append(out, r.String())
+		if names == nil {
+			c, err := revision.Config(revision.Only(p.Target, "zone"))
+			if err != nil {
+				return nil, err
+			}
+			names = map[schema.Addr]string{}
+			for _, z := range schema.All[*schema.Zone](c) {
+				names[z.Addr()] = z.Name + "."
+			}
+		}
+		out = append(out, steps(s, names[s.Zone])...)
+	}
+	return out, nil
+}
+
+// steps are those of one RRset in the zone of that name: first what goes.
+func steps(s plan.SetChange, zone string) []ByHand {
+	var out []ByHand
+	step := func(do string, set *rr.Set, d rr.Data) ByHand {
+		return ByHand{Zone: s.Zone, Do: do, Name: s.Key.Name, Host: host(s.Key.Name, zone), Type: s.Key.Type,
+			TTL: set.TTL, Value: plain(s.Key.Type, d), Line: zoneLine(set, d)}
+	}
+	if s.Before != nil {
+		for _, d := range s.Before.Data {
+			if s.After == nil || !s.After.Has(d) {
+				out = append(out, step(takeOut, s.Before, d))
+			}
+		}
+	}
+	if s.After == nil {
+		return out
+	}
+	for _, d := range s.After.Data {
+		switch {
+		case s.Before == nil || !s.Before.Has(d):
+			out = append(out, step(enter, s.After, d))
+		case s.Before.TTL != s.After.TTL:
+			b := step(changeTTL, s.After, d)
+			b.Was = zoneLine(s.Before, d)
+			out = append(out, b)
+		}
 	}
 	return out
+}
+
+// host is a full name relative to the zone.
+func host(name, zone string) string {
+	if name == zone {
+		return "@"
+	}
+	if short, ok := strings.CutSuffix(name, "."+zone); ok && zone != "" {
+		return short
+	}
+	return name
+}
+
+// plain is record data as a person enters it into a form.
+func plain(typ string, d rr.Data) string {
+	if typ != "TXT" {
+		return string(d)
+	}
+	text := d.Text()
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return string(d) // with its escapes, since it cannot be shown
+	}
+	return text
+}
+
+// zoneLine is a record of set as it stands in a zone file.
+func zoneLine(set *rr.Set, d rr.Data) string {
+	r, err := rr.Record(set.Name, set.Type, set.TTL, d)
+	if err != nil { // canonical data always makes a record
+		return fmt.Sprintf("%s %d IN %s %s", set.Name, set.TTL, set.Type, d)
+	}
+	return r.String()
+}
+
+// byHand writes, for each zone, the lines that a person has to take out of a zone
+// file and to put in, and the same as a table for who has a form to fill in.
+func (m *Model) byHand(b *bytes.Buffer, s Style) {
+	rest := m.Manual
+	for len(rest) > 0 {
+		n := 1
+		for n < len(rest) && rest[n].Zone == rest[0].Zone {
+			n++
+		}
+		zone := rest[:n]
+		rest = rest[n:]
+		fmt.Fprintf(b, "A person edits %s. Make these changes there:\n", s.bold(zone[0].Zone.String()))
+		for _, c := range zone {
+			switch c.Do {
+			case takeOut:
+				fmt.Fprintf(b, "  %s %s\n", s.symbol("delete"), c.Line)
+			case changeTTL:
+				fmt.Fprintf(b, "  %s %s\n  %s %s\n", s.symbol("delete"), c.Was, s.symbol("create"), c.Line)
+			default:
+				fmt.Fprintf(b, "  %s %s\n", s.symbol("create"), c.Line)
+			}
+		}
+		b.WriteString("\nOr, in a form that takes a field each (TXT without quotes):\n")
+		t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "  To do\tName\tType\tTTL\tValue")
+		for _, c := range zone {
+			do := map[string]string{takeOut: "remove", enter: "add", changeTTL: "change TTL"}[c.Do]
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\n", do, c.Host, c.Type, c.TTL, c.Value)
+		}
+		t.Flush() // to a buffer, which takes everything
+		b.WriteString("\n")
+	}
 }

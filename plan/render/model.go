@@ -41,6 +41,7 @@ type Model struct {
 	Verifications   []Verification   `json:"verifications"`
 	Findings        []plan.Finding   `json:"findings"`
 	DNSChanges      []plan.SetChange `json:"dns_changes"`
+	Manual          []ByHand         `json:"manual"` // what people have to enter
 	NodesBehind     []plan.Node      `json:"nodes_behind"`
 	NodesGone       []plan.Node      `json:"nodes_gone"`
 	Summary         Summary          `json:"summary"`
@@ -153,6 +154,10 @@ func NewModel(p *plan.Plan) (*Model, error) {
 		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Pending: []Pending{}, Checks: []Check{}, Verifications: []Verification{},
 		Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...), NodesGone: append([]plan.Node{}, p.Gone...),
 		Target: p.Target, Moved: p.Moved, Evidence: p.Seen,
+	}
+	var err error
+	if m.Manual, err = byHand(p); err != nil {
+		return nil, err
 	}
 	notes := writing(p)
 	for _, c := range p.Changes {

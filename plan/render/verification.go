@@ -30,8 +30,8 @@ type Verification struct {
 func verification(v plan.Verification) Verification {
 	out := Verification{Address: v.Addr.String(), Domain: v.Domain, State: v.State, Since: v.Since, New: v.New, Gates: v.Gates,
 		Missing: append([]plan.Missing{}, v.Missing...), ByHand: v.Manual, Issued: v.Issued}
-	if lines := zoneLines(v.Want); len(lines) > 0 {
-		out.Record = lines[0]
+	if v.Want != nil && len(v.Want.Data) > 0 {
+		out.Record = zoneLine(v.Want, v.Want.Data[0])
 	}
 	return out
 }
