@@ -80,9 +80,9 @@ type Result struct {
 	zones zones // those of the run
 }
 
-// zones finds the zone that a plan writes; nil: neither the plan nor its base has
+// zones finds the zone in which a plan writes a full name; nil: neither the plan nor its base has
 // it. It may not be called by several goroutines at the same time.
-type zones func(schema.Addr) *schema.Zone
+type zones func(zone schema.Addr, name string) *schema.Zone
 
 func zonesOf(p *plan.Plan, base *revision.Revision) (zones, error) {
 	c, err := revision.Config(revision.Only(p.Target, "zone"))
@@ -236,6 +236,7 @@ func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.
 	if cur := r.result.Revision; cur != nil {
 		next.Lineage, next.Serial, next.Parent = cur.Lineage, cur.Serial+1, cur.Hash
 	}
+	next.Former = r.plan.FormerFor(next)
 	next.Seal()
 	if err := r.Store.Put(ctx, next); err != nil {
 		return fmt.Errorf("recording revision %d: %w", next.Serial, err)

@@ -96,17 +96,12 @@ func (s *settling) shown(ctx context.Context, written []plan.SetChange) error {
 	}
 	var awaited []Awaited
 	var names []string
-	byZone := map[schema.Addr][]plan.SetChange{}
-	for _, w := range written {
-		byZone[w.Zone] = append(byZone[w.Zone], w)
-	}
-	for addr, sets := range byZone {
-		z := s.result.zones(addr)
-		if z == nil {
+	for _, part := range perZone(written, s.result.zones) {
+		if part.zone == nil {
 			continue // it was written as base had it, and is gone now
 		}
-		names = append(names, z.Name)
-		awaited = append(awaited, writtenTo(z, sets)...)
+		names = append(names, part.zone.Name)
+		awaited = append(awaited, writtenTo(part.zone, part.sets)...)
 	}
 	slices.Sort(names)
 	if n := len(names) - 3; n > 0 {

@@ -59,7 +59,7 @@ func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revisio
 func asksFor(p *plan.Plan, zones zones) []observe.Ask {
 	asks := make([]observe.Ask, 0, len(p.Sets))
 	for _, s := range p.Sets {
-		if z := zones(s.Zone); z != nil { // else the write fails, and says why
+		if z := zones(s.Zone, s.Key.Name); z != nil { // else the write fails, and says why
 			asks = append(asks, observe.Ask{Zone: z, Key: s.Key, Itself: s.Before == nil})
 		}
 	}

@@ -15,26 +15,19 @@ import (
 // write writes each zone, several at a time, and gives the changes that were
 // made. Errors go to Result.Failed.
 func (r *run) write(ctx context.Context, sets []plan.SetChange) []plan.SetChange {
-	zones := map[schema.Addr][]plan.SetChange{}
-	var order []schema.Addr
-	for _, s := range sets {
-		if zones[s.Zone] == nil {
-			order = append(order, s.Zone)
-		}
-		zones[s.Zone] = append(zones[s.Zone], s)
-	}
+	parts := perZone(sets, r.result.zones)
 	var (
 		mu   sync.Mutex
 		wg   sync.WaitGroup
 		done []plan.SetChange
 		slot = make(chan struct{}, max(r.Parallel, 1))
 	)
-	for _, zone := range order {
-		z := r.result.zones(zone)
+	for _, part := range parts {
+		z, zone := part.zone, part.addr
 		slot <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slot }()
-			err := r.writeZone(ctx, z, zones[zone])
+			err := r.writeZone(ctx, z, part.sets)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -42,8 +35,8 @@ func (r *run) write(ctx context.Context, sets []plan.SetChange) []plan.SetChange
 				r.event(zone, err, "not written")
 				return
 			}
-			done = append(done, zones[zone]...)
-			r.event(zone, nil, "%s written", rrsets(len(zones[zone])))
+			done = append(done, part.sets...)
+			r.event(zone, nil, "%s written", rrsets(len(part.sets)))
 			if what := r.reload(z); what != "" {
 				r.result.Later[zone] = what
 				r.event(zone, nil, "%s", what)
@@ -53,6 +46,39 @@ func (r *run) write(ctx context.Context, sets []plan.SetChange) []plan.SetChange
 	wg.Wait()
 	r.result.Written = done
 	return done
+}
+
+// part is what is written to one zone.
+type part struct {
+	addr schema.Addr
+	zone *schema.Zone // nil: it is not known any more
+	sets []plan.SetChange
+}
+
+// perZone sorts changes by zones. One whose name was corrected is two zones at one
+// address: the one that is left and the one that is meant.
+func perZone(sets []plan.SetChange, zones zones) []part {
+	type at struct {
+		addr schema.Addr
+		name string
+	}
+	index := map[at]int{}
+	var out []part
+	for _, s := range sets {
+		z := zones(s.Zone, s.Key.Name)
+		k := at{addr: s.Zone}
+		if z != nil {
+			k.name = z.Name
+		}
+		i, ok := index[k]
+		if !ok {
+			i = len(out)
+			index[k] = i
+			out = append(out, part{addr: s.Zone, zone: z})
+		}
+		out[i].sets = append(out[i].sets, s)
+	}
+	return out
 }
 
 // reload says what somebody has to do before servers show what was written to a

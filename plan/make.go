@@ -33,6 +33,7 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 	if err != nil {
 		return nil, err
 	}
+	p.Former = former(c, base)
 	rrsets := renamed.seen(seen.RRsets)
 	views := newViews(rrsets)
 	proofs, err := p.verify(c, base, views, rrsets)

@@ -193,6 +193,7 @@ type Plan struct {
 	Made          time.Time
 	Scope         Scope
 	Target        []revision.Object // the configuration itself
+	Former        []revision.Object // zones of the base that the target has no more, or under another name
 	Moved         []schema.Moved    // instances of the base that have another address now
 	Changes       []Change          // sorted by address; what stays as it is, is not listed
 	Drift         []Change          // what is ours and was changed by others: Before is ours, After what was seen

@@ -59,7 +59,7 @@ func zones(base *revision.Revision, c *schema.Config) []schema.Moved {
 		if before[o.Addr] = true; o.Addr.Type != "zone" || c.Block(o.Addr) != nil || declared(o.Addr) {
 			continue
 		}
-		if z := old(o.Addr); z != nil {
+		if z := old(o.Addr, ""); z != nil {
 			gone[z.Name] = append(gone[z.Name], z)
 		}
 	}
@@ -116,6 +116,9 @@ func rename(base *revision.Revision, c *schema.Config) (*revision.Revision, move
 			return nil, m, nil, fmt.Errorf("reading revision %d: %w", base.Serial, err)
 		}
 		out.Retained[i].Object = o[0]
+	}
+	if out.Former, err = m.objects(base.Former); err != nil {
+		return nil, m, nil, fmt.Errorf("reading revision %d: %w", base.Serial, err)
 	}
 	out.Switched = m.switched(base.Switched)
 	out.Proofs = slices.Clone(base.Proofs)

@@ -23,7 +23,7 @@ func settle(c *schema.Config, base *revision.Revision, views views) (out map[pla
 		switch {
 		case v.open != "":
 			open = append(open, step) // what was ours before may still be
-		case same(v.set, step.Before) && file(c, base, step.Zone) != "":
+		case same(v.set, step.Before) && file(c, base, step.Zone, step.Key().Name) != "":
 			open = append(open, step) // the file may hold it, and a reload is to come
 		case same(v.set, step.Before):
 			// Not written: what was ours before still is.

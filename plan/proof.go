@@ -104,7 +104,7 @@ func (p *Plan) verify(c *schema.Config, base *revision.Revision, views views, se
 		if err := p.look(&v, &next, at, said); err != nil {
 			return nil, err
 		}
-		v.Manual = v.Zone.IsZero() || byHand(Zone(c, base, v.Zone))
+		v.Manual = v.Zone.IsZero() || byHand(Zone(c, base, v.Zone, ""))
 		p.Proofs, p.Verifications = append(p.Proofs, next), append(p.Verifications, v)
 		if wanted := !next.Verified() || v.New || d.Verification.Keep; wanted && at.Zone != nil && v.Want != nil {
 			out = append(out, at.Record(next.Token))

@@ -87,7 +87,7 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 		if v.open == "" && v.cname != "" && len(want[at]) > 0 && !leaving[alias] {
 			v.open = fmt.Sprintf("the name is an alias for %s, beside which nothing may stand; remove the alias first", v.cname)
 		}
-		sets = append(sets, rrset{at: at, view: v, want: want[at], ours: ours[at], manual: byHand(zones(at.zone)), back: p.Scope.Back != 0})
+		sets = append(sets, rrset{at: at, view: v, want: want[at], ours: ours[at], manual: byHand(zones(at.zone, at.key.Name)), back: p.Scope.Back != 0})
 	}
 	p.unsure = p.switches(c, base, sets, views)
 	for _, s := range sets {

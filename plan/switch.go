@@ -137,7 +137,7 @@ func (p *Plan) switches(c *schema.Config, base *revision.Revision, sets []rrset,
 func (p *Plan) happened(c *schema.Config, base *revision.Revision, s revision.Switched, views views, planned bool) revision.Switched {
 	v := views.at(s.Zone, s.Key())
 	switch {
-	case Zone(c, base, s.Zone) == nil: // nobody will ever be asked again
+	case Zone(c, base, s.Zone, s.Key().Name) == nil: // nobody will ever be asked again
 		s.Since = p.moment()
 	case v.open != "":
 	case !slices.Equal(route(v.set), s.Was):

@@ -12,7 +12,7 @@ import (
 func (p *Plan) files(c *schema.Config, base *revision.Revision) {
 	for i := range p.Sets {
 		s := &p.Sets[i]
-		if s.File = file(c, base, s.Zone); s.File == "" {
+		if s.File = file(c, base, s.Zone, s.Key.Name); s.File == "" {
 			continue
 		}
 		s.Unseen = slices.ContainsFunc(p.Unsettled, func(step revision.Step) bool {
@@ -21,9 +21,9 @@ func (p *Plan) files(c *schema.Config, base *revision.Revision) {
 	}
 }
 
-// file is the master file of a zone; empty if none is edited.
-func file(c *schema.Config, base *revision.Revision, zone schema.Addr) string {
-	if z := Zone(c, base, zone); z != nil {
+// file is the master file of the zone in which a full name stands; empty if none is edited.
+func file(c *schema.Config, base *revision.Revision, zone schema.Addr, name string) string {
+	if z := Zone(c, base, zone, name); z != nil {
 		return z.File
 	}
 	return ""

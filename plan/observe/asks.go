@@ -3,7 +3,6 @@ package observe
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/mailrelay/mailrelay/plan"
 	"github.com/mailrelay/mailrelay/schema"
@@ -98,16 +97,9 @@ func ours(cfg *schema.Config, base *revision.Revision) []Ask {
 		return nil
 	}
 	out := make([]Ask, 0, len(base.Owned))
-	var old map[schema.Addr]*schema.Zone // of base, if it takes them
+	zones := plan.Zones(cfg, base)
 	add := func(zone schema.Addr, key rr.Key, itself bool) {
-		z := schema.At[*schema.Zone](cfg, zone)
-		if z == nil || !within(key.Name, z.Name) {
-			if old == nil {
-				old = plan.OldZones(base, func(schema.Addr) bool { return true })
-			}
-			z = old[zone]
-		}
-		if z != nil {
+		if z := zones(zone, key.Name); z != nil {
 			out = append(out, Ask{Zone: z, Key: key, Itself: itself})
 		}
 	}
@@ -127,10 +119,4 @@ func ours(cfg *schema.Config, base *revision.Revision) []Ask {
 		}
 	}
 	return out
-}
-
-// within reports whether the full name is the zone or below it.
-func within(name, zone string) bool {
-	rest, ok := strings.CutSuffix(name, zone+".")
-	return ok && (rest == "" || rest[len(rest)-1] == '.')
 }

@@ -46,6 +46,9 @@ type Revision struct {
 	Proofs   []Proof    `json:"proofs,omitempty"`   // of the ownership of domains, sorted by address
 	Stages   []Entered  `json:"stages,omitempty"`
 	Awaited  []Awaited  `json:"awaited,omitempty"` // what others must still write, sorted by address
+	// Former are zones as they were, which the target has no more, or under another
+	// name, and in which something is still ours.
+	Former []Object `json:"former,omitempty"`
 }
 
 // Object is one block of the target.
