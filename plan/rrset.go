@@ -239,7 +239,7 @@ func (s rrset) drift(p *Plan, after *rr.Set) {
 				found = &set
 			}
 		}
-		if same(&o.Set, found) {
+		if same(&o.Set, found) || !p.Scope.RefreshOnly && s.rewritten(o) {
 			continue
 		}
 		d := Change{Addr: o.Addr, Action: Update, Before: value(s.at.zone, &o.Set), After: value(s.at.zone, found)}
@@ -249,6 +249,20 @@ func (s rrset) drift(p *Plan, after *rr.Set) {
 		p.Drift = append(p.Drift, d)
 		p.accept(o, found)
 	}
+}
+
+// rewritten reports whether the configuration wants something else of a block than
+// what it owned: what others did to that meanwhile is no matter then, since the
+// change shows what is there.
+func (s rrset) rewritten(o revision.Owned) bool {
+	for _, w := range s.want {
+		if w.block.Addr() != o.Addr {
+			continue
+		}
+		now := rr.NewSet(o.Set.Name, o.Set.Type, s.ttl(), w.data...)
+		return !now.Same(o.Set) || (w.block.Exclusive || w.block.TTL != nil) && now.TTL != o.Set.TTL
+	}
+	return false
 }
 
 // addrs are the blocks that the RRset is made of, and those that leave it.
