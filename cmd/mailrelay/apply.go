@@ -274,6 +274,9 @@ func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 	if open > 0 {
 		a.ui.Progress("Left as it is, since nothing can be said about it: %s. Run apply again when every name server answers.", several(open, "object"))
 	}
+	if p.Scope.Targets != nil {
+		a.ui.Warning("Applied changes may be incomplete", "The plan was created with the -target option in effect, so some changes requested in the configuration may have been ignored. Run mailrelay plan without it to see whether anything is left.")
+	}
 	if res.Behind != nil {
 		a.ui.Warning("Relay nodes are behind", res.Behind.Error()+".")
 	}
