@@ -65,27 +65,25 @@ func scan(text string) ([]entry, error) {
 // word gives the end of the word that begins at i.
 func word(text string, i int) (int, error) {
 	quoted := text[i] == '"'
-	for j := i + 1; ; j++ {
-		switch {
-		case j >= len(text) && !quoted:
-			return len(text), nil
-		case j >= len(text) || quoted && text[j] == '\n':
-			return 0, fmt.Errorf("a quote in line %d is not closed in it", line(text, i))
-		case !quoted && text[j] == '\n':
-			return j, nil
-		case text[j-1] == '\\' && escaped(text[i:j]):
-		case quoted && text[j] == '"':
+	j := i
+	if quoted {
+		j++
+	}
+	for j < len(text) && text[j] != '\n' {
+		switch c := text[j]; {
+		case c == '\\' && j+1 < len(text) && text[j+1] != '\n':
+			j++ // what follows is taken as it is
+		case quoted && c == '"':
 			return j + 1, nil
-		case !quoted && strings.IndexByte(" \t\r\n;()\"", text[j]) >= 0:
+		case !quoted && strings.IndexByte(" \t\r;()\"", c) >= 0:
 			return j, nil
 		}
+		j++
 	}
-}
-
-// escaped reports whether what follows s is taken as it is: s ends with an odd
-// number of backslashes.
-func escaped(s string) bool {
-	return (len(s)-len(strings.TrimRight(s, `\`)))%2 == 1
+	if quoted {
+		return 0, fmt.Errorf("a quote in line %d is not closed in it", line(text, i))
+	}
+	return j, nil
 }
 
 // line is the number of the line at the byte i.
