@@ -51,7 +51,7 @@ func (r *rival) step() {
 		stand[d] = true
 	}
 	m.SetTsig("key.", dns.HmacSHA256, 300, time.Now().Unix())
-	c := &dns.Client{Net: "tcp", TsigSecret: map[string]string{"key.": tsigSecret}}
+	c := &dns.Client{Net: "tcp", Timeout: time.Minute, TsigSecret: map[string]string{"key.": tsigSecret}}
 	switch a, _, err := c.ExchangeContext(r.t.Context(), m, r.addr); {
 	case err != nil:
 		r.t.Error(err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,7 +48,12 @@ func (s *site) stay(wait time.Duration) *stay {
 		s.later = time.Until(w.now)
 		return s.plan(), nil
 	}
-	w.Event = func(e Event) { w.said = append(w.said, e.Text) }
+	var mu sync.Mutex // several zones are written at a time
+	w.Event = func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		w.said = append(w.said, e.Text)
+	}
 	return w
 }
 

@@ -24,7 +24,6 @@ type burst struct {
 	later *later
 
 	mu      sync.Mutex
-	addr    string
 	todo    []*task // not sent yet
 	flying  int
 	window  window
@@ -49,7 +48,7 @@ func (b *burst) run(ctx context.Context) {
 	}
 	b.window, b.heard = newWindow(b.r.c.o.InFlight), time.Now()
 	var wg sync.WaitGroup
-	conn, err := b.dial(ctx)
+	conn, addr, err := b.dial(ctx)
 	if err != nil {
 		if noWay(err) {
 			b.s.lost = unreachable(b.s.addrs[0], err)
@@ -58,29 +57,28 @@ func (b *burst) run(ctx context.Context) {
 		return
 	}
 	b.sockets = 1
-	wg.Go(func() { b.work(ctx, &wg, conn) })
+	wg.Go(func() { b.work(ctx, &wg, conn, addr) })
 	wg.Wait()
 	b.giveUp() // what a socket that broke left
 }
 
 // dial opens a socket to the first address that there is a way to. The error says
 // that there is none only if that is so for each.
-func (b *burst) dial(ctx context.Context) (net.Conn, error) {
+func (b *burst) dial(ctx context.Context) (conn net.Conn, addr string, err error) {
 	var failed error
 	for i, addr := range b.s.addrs {
 		dialing, cancel := context.WithTimeout(ctx, b.r.c.o.Timeout)
 		conn, err := b.r.c.o.Dial(dialing, "udp", addr)
 		cancel()
 		if err == nil {
-			b.addr = addr
 			b.s.first.Store(int32(i))
-			return conn, nil
+			return conn, addr, nil
 		}
 		if failed == nil || noWay(failed) {
 			failed = err
 		}
 	}
-	return nil, failed
+	return nil, "", failed
 }
 
 // giveUp leaves what was not sent to later.
@@ -103,16 +101,16 @@ type flight struct {
 }
 
 // work asks over one socket until there is nothing left to ask.
-func (b *burst) work(ctx context.Context, wg *sync.WaitGroup, conn net.Conn) {
+func (b *burst) work(ctx context.Context, wg *sync.WaitGroup, conn net.Conn, addr string) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
-	l := lane{b: b, conn: conn, byID: map[uint16]*flight{}}
+	l := lane{b: b, conn: conn, addr: addr, byID: map[uint16]*flight{}}
 	buf := make([]byte, dns.DefaultMsgSize)
 	for {
 		tasks, another := b.take(perSocket - len(l.byID))
 		if another {
-			if more, err := b.dial(ctx); err == nil {
-				wg.Go(func() { b.work(ctx, wg, more) })
+			if more, at, err := b.dial(ctx); err == nil {
+				wg.Go(func() { b.work(ctx, wg, more, at) })
 			}
 		}
 		if len(tasks) == 0 && len(l.byID) == 0 {
@@ -151,6 +149,7 @@ func (b *burst) take(n int) (tasks []*task, another bool) {
 type lane struct {
 	b     *burst
 	conn  net.Conn
+	addr  string // where conn leads
 	byID  map[uint16]*flight
 	sent  []*flight // oldest first; may hold some that are done
 	limit time.Time // of conn
@@ -230,7 +229,7 @@ func (l *lane) receive(ctx context.Context, buf []byte) error {
 		return nil
 	}
 	l.b.landed(took)
-	l.b.r.finish(f.task, l.b.addr, a)
+	l.b.r.finish(f.task, l.addr, a)
 	return nil
 }
 

@@ -46,6 +46,8 @@ c    MX  10 mail
 		"a.example. TXT": 1, "alias.example. TXT": 1, "b.example. TXT": 1, "gone.example. TXT": 1,
 		"b.example. A": 1, "b.example. AAAA": 1, "c.example. MX": 1,
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked for at the resolver -want +got\n%s", diff)
 	}
