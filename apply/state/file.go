@@ -108,7 +108,10 @@ func (d *Dir) Put(ctx context.Context, r *revision.Revision) error {
 	} else if cur != r.Parent {
 		return ErrStale
 	}
-	raw := r.JSON()
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
 	if err := write(d.revisionFile(r.Serial), raw); err != nil {
 		return fmt.Errorf("writing revision %d: %w", r.Serial, err)
 	}

@@ -7,13 +7,14 @@ import (
 	"encoding/json"
 )
 
-// Read reads a revision from its JSON, which becomes the revision's, and checks that
-// it is whole.
+// Read reads a revision from its JSON, and checks that it is whole.
 func Read(raw []byte) (*Revision, error) {
 	r := new(Revision)
 	// What was written by this format is the very text that was sealed, and need not
 	// be written again to be compared. A field that is not known here is no such text.
-	if readTight(raw, r) && r.Format == Format && sealed(raw, r.Hash) {
+	strict := json.NewDecoder(bytes.NewReader(raw))
+	strict.DisallowUnknownFields()
+	if strict.Decode(r) == nil && r.Format == Format && sealed(raw, r.Hash) {
 		return r, nil
 	}
 	r = new(Revision)

@@ -180,7 +180,7 @@ func (o Object) Cty(t *schema.Type) (cty.Value, error) {
 // count.
 func ConfigHash(objects []Object) Hash {
 	if len(objects) == 0 {
-		return sum(appendJSON(nil, objects))
+		return hash(objects)
 	}
 	sum := sha256.New()
 	text := []byte{'['}
@@ -205,7 +205,7 @@ func ConfigHash(objects []Object) Hash {
 func (r *Revision) Seal() {
 	r.Format = Format
 	r.Hash = ""
-	r.Hash = sum(r.JSON())
+	r.Hash = hash(r)
 }
 
 // Check reports whether r is whole: of a format that this version reads, and
@@ -240,10 +240,10 @@ func tight(raw json.RawMessage) bool {
 	return len(raw) > 0
 }
 
-// sum is the SHA-256 of JSON, which is canonical: fields stand in the order of the
-// struct, and values were marshalled from cty with sorted keys.
-func sum(text []byte) Hash {
-	sum := sha256.Sum256(text)
+// hash is the SHA-256 of the JSON of v, which is canonical: fields stand in the
+// order of the struct, and values were marshalled from cty with sorted keys.
+func hash(v any) Hash {
+	sum := sha256.Sum256(appendJSON(nil, v))
 	return Hash(hex.EncodeToString(sum[:]))
 }
 
