@@ -44,7 +44,7 @@ func (o Options) fresh(ctx context.Context, p *plan.Plan, base *revision.Revisio
 		if seen.Wildcard {
 			seen.Set = nil // nothing stands there itself, as the plan has it
 		}
-		if !equal(was, seen.Set) {
+		if !rr.Equal(was, seen.Set) {
 			delete(before, at)
 			reasons = append(reasons, &dns.StaleError{Key: seen.Key, Expected: was, Found: seen.Set})
 		}
@@ -70,13 +70,6 @@ func asksFor(p *plan.Plan, zones zones) []observe.Ask {
 type place struct {
 	zone schema.Addr
 	key  rr.Key
-}
-
-func equal(a, b *rr.Set) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Same(*b) && a.TTL == b.TTL
 }
 
 func serial(r *revision.Revision) uint64 {

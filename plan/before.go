@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
 )
@@ -100,6 +101,6 @@ func (s rrset) takeOver(p *Plan, after *rr.Set) {
 		Summary: fmt.Sprintf("%s replaces what others wrote", w.block.Addr()),
 		Detail: fmt.Sprintf("%s is %s, which is not ours, and becomes %s. What stands there now is kept in the state, and mailrelay plan -revision puts it back. If that is meant, say so in the block: allow %q { reason = \"…\" }.",
 			s.at.key, describe(found, ""), describe(after, ""), takenOver),
-		Decl: position(w.block), Allowed: w.block.Allowed()[takenOver],
+		Decl: schema.Place(w.block.Decl()), Allowed: w.block.Allowed()[takenOver],
 	})
 }

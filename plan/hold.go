@@ -237,7 +237,7 @@ func (h *holding) giveUp(k choice, t trouble) {
 	f := Finding{Code: "MR402", Severity: "warning", Addr: ch.Addr, Summary: fmt.Sprintf("%s cannot stay as it is until it is safe", ch.Addr),
 		Detail: fmt.Sprintf("%s, and mail that follows it may be refused. It does not go with the new configuration: %s. Apply the change of the record first, and this one when its time has come.", sentence(k.wait.why), t.text)}
 	if b := h.narrow.c.Block(ch.Addr); b != nil {
-		f.Decl, f.Allowed = position(b), b.Allowed()["MR402"]
+		f.Decl, f.Allowed = schema.Place(b.Decl()), b.Allowed()["MR402"]
 	}
 	h.p.Findings = append(h.p.Findings, f)
 }

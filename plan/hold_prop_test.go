@@ -110,7 +110,7 @@ func TestNothingIsRefused(t *testing.T) {
 				t.Fatalf("planned again: %q", held(again))
 			}
 			is, has := w.sets[key]
-			if had && accepted != nil && (!has || !same(&old, &is)) {
+			if had && accepted != nil && (!has || !rr.Equal(&old, &is)) {
 				past = append(past, version{old, w.now})
 				if !has || !old.Same(is) {
 					var until time.Time

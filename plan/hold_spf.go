@@ -55,7 +55,7 @@ func (s *rrset) keepSenders(p *Plan) (*later, error) {
 				err = fmt.Errorf("the record that lets both in needs %d look-ups, and %d are allowed", n, policy.MaxLookups)
 			}
 			if err != nil {
-				p.Findings = append(p.Findings, Finding{Code: "MR402", Severity: "warning", Addr: l.addr, Decl: position(want.block), Allowed: want.block.Allowed()["MR402"],
+				p.Findings = append(p.Findings, Finding{Code: "MR402", Severity: "warning", Addr: l.addr, Decl: schema.Place(want.block.Decl()), Allowed: want.block.Allowed()["MR402"],
 					Summary: fmt.Sprintf("%s cannot let the senders of before in until it is safe", l.addr),
 					Detail:  fmt.Sprintf("%s. Mail that takes its old way may fail SPF meanwhile: %s. Take fewer senders away at a time.", sentence(w.why), err)})
 				return nil, nil
@@ -121,7 +121,7 @@ func (l *later) postpone(p *Plan, base *revision.Revision, s rrset) {
 		}
 	}
 	ch.hold(l.wait)
-	ch.Pending = slices.ContainsFunc(waitingAt(base, s.at), func(b revision.Step) bool { return same(b.After, step.After) })
+	ch.Pending = slices.ContainsFunc(waitingAt(base, s.at), func(b revision.Step) bool { return rr.Equal(b.After, step.After) })
 	p.Changes = append(p.Changes, ch)
 }
 

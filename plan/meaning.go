@@ -139,7 +139,7 @@ func (p *Plan) policies(r *schema.Record, at place, then *known, said map[string
 		if key := code + at.zone.String() + at.key.Name; !said[key] {
 			said[key] = true
 			p.Findings = append(p.Findings, Finding{Code: code, Severity: "warning", Addr: r.Addr(), Summary: summary,
-				Detail: fmt.Sprintf(detail, args...), Decl: position(r), Allowed: r.Allowed()[code]})
+				Detail: fmt.Sprintf(detail, args...), Decl: schema.Place(r.Decl()), Allowed: r.Allowed()[code]})
 		}
 	}
 	var set *rr.Set

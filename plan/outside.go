@@ -46,7 +46,7 @@ func (p *Plan) outside(c *schema.Config, views views, seen []Observation) {
 				o.Source, describe(o.Set, o.CNAME), forAtMost(o), describe(v.set, v.cname)),
 		}
 		if b := by[at]; b != nil {
-			finding.Addr, finding.Decl, finding.Allowed = b.Addr(), position(b), b.Allowed()[elsewhere]
+			finding.Addr, finding.Decl, finding.Allowed = b.Addr(), schema.Place(b.Decl()), b.Allowed()[elsewhere]
 		}
 		p.Findings = append(p.Findings, finding)
 	}

@@ -27,7 +27,7 @@ func (p *Plan) await(e *schema.Expect, x Expectation, base *revision.Revision) {
 	p.Awaited = append(p.Awaited, waits)
 	if d := p.Made.Sub(waits.Since); e.Within > 0 && d > e.Within {
 		p.Findings = append(p.Findings, Finding{
-			Code: tooLong, Severity: "warning", Addr: e.Addr(), Decl: position(e), Allowed: e.Allowed()[tooLong],
+			Code: tooLong, Severity: "warning", Addr: e.Addr(), Decl: schema.Place(e.Decl()), Allowed: e.Allowed()[tooLong],
 			Summary: fmt.Sprintf("%s is overdue", e.Addr()),
 			Detail: fmt.Sprintf("It is unmet since %s, which is longer than within = %q. Ask whoever writes it, or allow more time.",
 				waits.Since.UTC().Format(time.RFC3339), e.Within),

@@ -23,11 +23,11 @@ func settle(c *schema.Config, base *revision.Revision, views views) (out map[pla
 		switch {
 		case v.open != "":
 			open = append(open, step) // what was ours before may still be
-		case same(v.set, step.Before) && file(c, base, step.Zone, step.Key().Name) != "":
+		case rr.Equal(v.set, step.Before) && file(c, base, step.Zone, step.Key().Name) != "":
 			open = append(open, step) // the file may hold it, and a reload is to come
-		case same(v.set, step.Before):
+		case rr.Equal(v.set, step.Before):
 			// Not written: what was ours before still is.
-		case same(v.set, step.After):
+		case rr.Equal(v.set, step.After):
 			out[at] = step.Owned
 		default:
 			out[at] = present(append(slices.Clone(out[at]), step.Owned...), v.set)
@@ -96,14 +96,6 @@ func present(owned []revision.Owned, set *rr.Set) []revision.Owned {
 		out = append(out, o)
 	}
 	return out
-}
-
-// same reports whether two RRsets are alike, TTL included; nil is absent.
-func same(a, b *rr.Set) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.Same(*b) && a.TTL == b.TTL
 }
 
 // without gives the data of s that is not in drop.

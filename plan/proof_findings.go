@@ -20,7 +20,7 @@ func (p *Plan) proofFindings(c *schema.Config, at schema.Proof, v Verification) 
 	d := at.Domain
 	find := func(code, severity, summary, detail string, args ...any) {
 		p.Findings = append(p.Findings, Finding{Code: code, Severity: severity, Addr: d.Addr(), Summary: summary,
-			Detail: fmt.Sprintf(detail, args...), Decl: position(d), Allowed: d.Allowed()[code]})
+			Detail: fmt.Sprintf(detail, args...), Decl: schema.Place(d.Decl()), Allowed: d.Allowed()[code]})
 	}
 	i := slices.IndexFunc(p.Proofs, func(q revision.Proof) bool { return q.Domain == d.Addr() })
 	proof := p.Proofs[i]

@@ -28,7 +28,7 @@ func (s rrset) decide(p *Plan) {
 	}
 	after, owned := s.after()
 	s.drift(p, after)
-	if !same(s.view.set, after) {
+	if !rr.Equal(s.view.set, after) {
 		ch := SetChange{Addrs: s.addrs(), Zone: s.at.zone, Key: s.at.key, Before: s.view.set, Wire: s.view.wire, After: after, Owned: owned, Manual: s.manual}
 		p.Sets = append(p.Sets, ch)
 	}
@@ -172,9 +172,9 @@ func (s rrset) change(p *Plan, w wanted, mine revision.Owned) {
 	switch {
 	case before == nil:
 		ch.Action = Create
-	case !same(before, &mine.Set):
+	case !rr.Equal(before, &mine.Set):
 		ch.Action = Update
-	case i >= 0 && same(&s.ours[i].Set, &mine.Set):
+	case i >= 0 && rr.Equal(&s.ours[i].Set, &mine.Set):
 		return
 	case i >= 0: // what others wrote is what is wanted now
 		p.Adopted = append(p.Adopted, mine)
@@ -213,7 +213,7 @@ func (s rrset) leave(p *Plan, o revision.Owned) {
 	set := rr.NewSet(s.at.key.Name, s.at.key.Type, s.view.set.TTL, gone...)
 	ch := Change{Addr: o.Addr, Action: Delete, Before: value(s.at.zone, &set), Decl: hcl.Range{}}
 	if was := o.Before; s.back && was != nil && len(was.Data) > 0 {
-		if same(was, &set) {
+		if rr.Equal(was, &set) {
 			p.Disowned = append(p.Disowned, o)
 			return
 		}
@@ -227,7 +227,7 @@ func (s rrset) leave(p *Plan, o revision.Owned) {
 
 // drift adds what others did to what is ours, unless it is what is wanted now.
 func (s rrset) drift(p *Plan, after *rr.Set) {
-	if same(s.view.set, after) {
+	if rr.Equal(s.view.set, after) {
 		return
 	}
 	for _, o := range s.ours {
@@ -239,7 +239,7 @@ func (s rrset) drift(p *Plan, after *rr.Set) {
 				found = &set
 			}
 		}
-		if same(&o.Set, found) || !p.Scope.RefreshOnly && s.rewritten(o) {
+		if rr.Equal(&o.Set, found) || !p.Scope.RefreshOnly && s.rewritten(o) {
 			continue
 		}
 		d := Change{Addr: o.Addr, Action: Update, Before: value(s.at.zone, &o.Set), After: value(s.at.zone, found)}

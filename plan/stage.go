@@ -38,7 +38,7 @@ func (p *Plan) stages(c *schema.Config, base *revision.Revision) {
 			}
 		}
 		for _, why := range unmet {
-			p.Findings = append(p.Findings, Finding{Code: "MR401", Severity: severity, Addr: d.Addr(), Summary: summary, Detail: why, Decl: position(d), Allowed: d.Allowed()["MR401"]})
+			p.Findings = append(p.Findings, Finding{Code: "MR401", Severity: severity, Addr: d.Addr(), Summary: summary, Detail: why, Decl: schema.Place(d.Decl()), Allowed: d.Allowed()["MR401"]})
 		}
 	}
 }
@@ -123,12 +123,4 @@ func (p *Plan) requirement(c *schema.Config, a schema.Addr) string {
 		return fmt.Sprintf("%s is required, and there is no such block.", a)
 	}
 	return ""
-}
-
-func position(b schema.Block) string {
-	r := b.Decl()
-	if r.Filename == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line)
 }

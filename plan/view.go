@@ -111,7 +111,7 @@ func several(obs []Observation) []Observation {
 // Agrees reports whether o and p say the same of an RRset, TTL included, and of
 // whether it stands there itself.
 func (o Observation) Agrees(p Observation) bool {
-	return o.CNAME == p.CNAME && o.Wildcard == p.Wildcard && same(o.Set, p.Set)
+	return o.CNAME == p.CNAME && o.Wildcard == p.Wildcard && rr.Equal(o.Set, p.Set)
 }
 
 // disagreement says what is known of why servers disagree; what each one says is

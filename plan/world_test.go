@@ -173,7 +173,7 @@ func (w *world) apply(p *Plan) {
 		if have, ok := w.sets[s.Key]; ok {
 			was = &have
 		}
-		if !same(was, s.Before) {
+		if !rr.Equal(was, s.Before) {
 			w.t.Fatalf("%s: the evidence is %v and there is %v", s.Key, s.Before, was)
 		}
 		touched[s.Key] = true

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
+	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
 // files notes which RRsets are written by editing a master file, and which of them
@@ -16,7 +17,7 @@ func (p *Plan) files(c *schema.Config, base *revision.Revision) {
 			continue
 		}
 		s.Unseen = slices.ContainsFunc(p.Unsettled, func(step revision.Step) bool {
-			return step.Zone == s.Zone && step.Key() == s.Key && same(step.After, s.After)
+			return step.Zone == s.Zone && step.Key() == s.Key && rr.Equal(step.After, s.After)
 		})
 	}
 }

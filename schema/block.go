@@ -40,6 +40,14 @@ type Block interface {
 	object() object
 }
 
+// Place writes where something was declared, as file:line; empty if that is not known.
+func Place(r hcl.Range) string {
+	if r.Filename == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line)
+}
+
 // Type describes a kind of block.
 type Type struct {
 	Name string

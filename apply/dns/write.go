@@ -55,7 +55,7 @@ func (j *job) free(ctx context.Context, addr string, answer *dns.Msg, changes []
 	done, free = true, true
 	for i, c := range changes {
 		done = done && Made(c, seen[i].Set)
-		free = free && equal(seen[i].Set, c.Before)
+		free = free && rr.Equal(seen[i].Set, c.Before)
 	}
 	return done, free
 }
@@ -113,7 +113,7 @@ func (j *job) readBack(ctx context.Context, addr string, changes []plan.SetChang
 		}
 	}
 	for i, c := range changes {
-		hidden := (c.Before == nil || c.After == nil) && !equal(seen[i].Set, c.After)
+		hidden := (c.Before == nil || c.After == nil) && !rr.Equal(seen[i].Set, c.After)
 		if hidden && j.wildcard(ctx, addr, seen[i].Set) {
 			seen[i].Set = nil
 		}
@@ -146,7 +146,7 @@ func (j *job) afterLoss(lost error, changes []plan.SetChange, seen []plan.Observ
 	done, before, some := true, true, false
 	var moved *StaleError
 	for i, c := range changes {
-		isAfter, isBefore := equal(seen[i].Set, c.After), equal(seen[i].Set, c.Before)
+		isAfter, isBefore := rr.Equal(seen[i].Set, c.After), rr.Equal(seen[i].Set, c.Before)
 		done, before = done && Made(c, seen[i].Set), before && isBefore
 		some = some || isAfter && !isBefore || traces(c, seen[i].Set)
 		if !isAfter && !isBefore && moved == nil {
@@ -240,9 +240,4 @@ func sameData(a, b *rr.Set) bool {
 		return a == b
 	}
 	return a.Same(*b)
-}
-
-// equal is equality with the TTL.
-func equal(a, b *rr.Set) bool {
-	return sameData(a, b) && (a == nil || a.TTL == b.TTL)
 }

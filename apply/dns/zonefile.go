@@ -104,7 +104,7 @@ func (x *index) evidence(c plan.SetChange) error {
 	if err != nil {
 		return err
 	}
-	if equal(found, c.Before) || equal(found, c.After) || found == nil && x.wildcard(c) {
+	if rr.Equal(found, c.Before) || rr.Equal(found, c.After) || found == nil && x.wildcard(c) {
 		return nil
 	}
 	return &StaleError{c.Key, c.Before, found}
@@ -120,7 +120,7 @@ func (x *index) wildcard(c plan.SetChange) bool {
 		name = name[next:]
 		if s, err := x.set(rr.Key{Name: "*." + name, Type: c.Key.Type}); err == nil && s != nil {
 			s.Name = c.Key.Name
-			return equal(s, c.Before)
+			return rr.Equal(s, c.Before)
 		}
 	}
 	return false
@@ -137,7 +137,7 @@ func (x *index) check(text, path string, changes []plan.SetChange) error {
 	for _, c := range changes {
 		changed[c.Key] = true
 		found, err := y.set(c.Key)
-		if err == nil && !equal(found, c.After) {
+		if err == nil && !rr.Equal(found, c.After) {
 			err = fmt.Errorf("%s would have been %s and not %s", c.Key, Describe(found), Describe(c.After))
 		}
 		if err != nil {

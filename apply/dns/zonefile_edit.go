@@ -44,7 +44,7 @@ func (x *index) edited(changes []plan.SetChange, now time.Time) (string, error) 
 		if err != nil {
 			return "", err
 		}
-		if equal(found, c.After) {
+		if rr.Equal(found, c.After) {
 			continue
 		}
 		if x.elsewhere(c.Key) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -105,9 +104,7 @@ func (a *app) audit(c *schema.Config) (audit, decide.Relaying, error) {
 			Address: s.Connector.Addr().String(), Verdict: s.Relaying.String(), Principal: s.Principal,
 			Clients: ranges(s.Clients), Foreign: ranges(s.Foreign), Reaches: s.To, Because: []string{},
 		}
-		if d := s.Connector.Decl(); d.Filename != "" {
-			one.Declared = fmt.Sprintf("%s:%d", d.Filename, d.Start.Line)
-		}
+		one.Declared = schema.Place(s.Connector.Decl())
 		for _, b := range s.Because {
 			one.Because = append(one.Because, b.String())
 		}
@@ -165,11 +162,4 @@ func (r audit) text(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -53,9 +52,7 @@ func (a *app) historyCommand() *cli.Command {
 				return err
 			}
 			if asJSON {
-				e := json.NewEncoder(a.ui.Out)
-				e.SetIndent("", "  ")
-				return e.Encode(list)
+				return writeJSON(a.ui.Out, list)
 			}
 			return writeHistory(a.ui.Out, list)
 		},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -55,9 +54,7 @@ func (a *app) statusCommand() *cli.Command {
 				return err
 			}
 			if asJSON {
-				e := json.NewEncoder(a.ui.Out)
-				e.SetIndent("", "  ")
-				return e.Encode(s)
+				return writeJSON(a.ui.Out, s)
 			}
 			return s.text(a.ui.Out, a.world.clock())
 		},

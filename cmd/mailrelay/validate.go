@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/hashicorp/hcl/v2"
@@ -59,10 +58,7 @@ func (a *app) validateJSON() error {
 			v.WarningCount++
 		}
 	}
-	enc := json.NewEncoder(a.ui.Out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
+	if err := writeJSON(a.ui.Out, v); err != nil {
 		return err
 	}
 	if !v.Valid {

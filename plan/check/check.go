@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hashicorp/hcl/v2"
-
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
 )
@@ -71,13 +69,6 @@ func Config(c *schema.Config, now time.Time) ([]Finding, error) {
 func (i *inspection) add(b schema.Block, code, severity, summary, format string, args ...any) {
 	i.found = append(i.found, Finding{
 		Code: code, Severity: severity, Addr: b.Addr(), Summary: summary, Detail: fmt.Sprintf(format, args...),
-		Decl: position(b.Decl()), Allowed: b.Allowed()[code],
+		Decl: schema.Place(b.Decl()), Allowed: b.Allowed()[code],
 	})
-}
-
-func position(r hcl.Range) string {
-	if r.Filename == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line)
 }

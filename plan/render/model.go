@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
@@ -239,7 +238,7 @@ func resource(c plan.Change) (ResourceChange, error) {
 	}
 	rc := ResourceChange{
 		Address: c.Addr.String(), PreviousAddress: c.PrevAddr.String(), Type: c.Addr.Type, Name: c.Addr.Name, Index: c.Addr.Key,
-		Change: Change{Actions: actions(c.Action), Before: before, After: after}, Foreign: c.Foreign, Note: c.Why, Decl: decl(c.Decl),
+		Change: Change{Actions: actions(c.Action), Before: before, After: after}, Foreign: c.Foreign, Note: c.Why, Decl: schema.Place(c.Decl),
 		Meaning: c.Meaning, Held: c.Held, NotBefore: c.NotBefore, Needs: addresses(c.Needs),
 	}
 	if c.Action == plan.Import {
@@ -267,13 +266,6 @@ func marshal(v cty.Value) (json.RawMessage, error) {
 		return json.RawMessage("null"), nil
 	}
 	return ctyjson.Marshal(v, v.Type())
-}
-
-func decl(r hcl.Range) string {
-	if r.Filename == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line)
 }
 
 // JSON writes the model as it stands in a plan file.

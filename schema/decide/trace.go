@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/hashicorp/hcl/v2"
 	"go4.org/netipx"
 
 	"github.com/mailrelay/mailrelay/schema"
@@ -47,7 +46,7 @@ func (t *trace) add(b schema.Block, format string, args ...any) {
 	}
 	r := Because{Text: fmt.Sprintf(format, said...)}
 	if b != nil {
-		r.Addr, r.Decl = b.Addr(), decl(b.Decl())
+		r.Addr, r.Decl = b.Addr(), schema.Place(b.Decl())
 	}
 	t.reasons = append(t.reasons, r)
 }
@@ -77,10 +76,3 @@ func inWords(a any) string {
 
 // bytes is an amount of them.
 type bytes int64
-
-func decl(r hcl.Range) string {
-	if r.Filename == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line)
-}

@@ -62,3 +62,12 @@ func Full(name, zone string) string {
 	}
 	return name + "." + zone + "."
 }
+
+// Equal reports whether two RRsets are alike, TTL included; nil is an RRset that is
+// absent.
+func Equal(a, b *Set) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Same(*b) && a.TTL == b.TTL
+}
