@@ -17,11 +17,11 @@ import (
 // TestDisk: with a real spool, everything that was committed arrives and the spool
 // is empty in the end, a report and a large message too.
 func TestDisk(t *testing.T) {
-	s, err := spool.Open(t.TempDir(), spool.Options{})
+	dir := t.TempDir()
+	s, err := spool.Open(dir, spool.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
 	large := append([]byte("Subject: large\r\n\r\n"), bytes.Repeat([]byte("a line of text\r\n"), 50000)...)
 	sink := listen(t)
 	events := make(chan Event, 10)
@@ -54,6 +54,14 @@ func TestDisk(t *testing.T) {
 	if err := <-over; err != nil {
 		t.Error(err)
 	}
+	// Remove does not wait; Close does.
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = spool.Open(dir, spool.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
 	if err := s.Each(func(env spool.Envelope) error { return fmt.Errorf("%s is left", env.ID) }); err != nil {
 		t.Error(err)
 	}

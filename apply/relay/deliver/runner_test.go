@@ -192,6 +192,7 @@ func TestUse(t *testing.T) {
 		w.start()
 		defer func() { w.stop() }()
 		w.mail("a@example.org", "b@example.net")
+		synctest.Wait() // the last error is the other's
 		w.mail("a@example.org", "b@example.com")
 		synctest.Wait()
 		if diff := cmp.Diff(Stats{Messages: 2, Waiting: 2, Oldest: time.Now(), LastError: "connecting to 192.0.2.9: dial 192.0.2.9:25: connection refused", LastErrorAt: time.Now()}, w.Stats()); diff != "" {
