@@ -49,7 +49,8 @@
 //	delivered   the next hop has taken it for one recipient
 //	deferred    it has not, and is asked again; this recipient stays in the queue
 //	bounced     it has not, and the sender is told
-//	dropped     it has not, and nobody can be told; or an administrator dropped it
+//	dropped     it has not, and nobody is told: there is nobody, or the sender wants
+//	            no report (NOTIFY); or an administrator dropped it
 //
 // # Files
 //

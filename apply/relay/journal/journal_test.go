@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -144,26 +145,69 @@ func TestFileOfYesterday(t *testing.T) {
 	}
 }
 
-// What lumberjack deletes, it deletes in the background: the test waits for it.
 func TestFilesAreGroomed(t *testing.T) {
 	set, c := settings(t.TempDir()), newClock()
-	set.MaxFiles, set.MaxAge = 2, 48*time.Hour
-	old := filepath.Join(set.Directory, "events-2020-01-01T00-00-00.000.json")
-	if err := os.WriteFile(old, nil, 0o600); err != nil {
-		t.Fatal(err)
+	set.MaxFiles, set.MaxAge = 3, 48*time.Hour
+	for _, name := range []string{
+		"events-2020-01-01T00-00-00.000.json", "events-2026-11-21T00-00-00.000.json", "ncsa-2020-01-01T00-00-00.000.log",
+		"events-mine.json", "eventsmore-2020-01-01T00-00-00.000.json", "events-2020-01-01T00-00-00.000.json.gz",
+	} {
+		if err := os.WriteFile(filepath.Join(set.Directory, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	j := open(t, set, c)
-	for range 6 {
-		j.Record(Event{Step: Queued, Answer: strings.Repeat("x", 40<<10)})
+	line := Event{Step: Queued, Answer: strings.Repeat("x", 40<<10)}
+	list := func() (names []string) {
+		files, err := filepath.Glob(filepath.Join(set.Directory, "events*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			names = append(names, filepath.Base(f))
+		}
+		return names
 	}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		files, _ := filepath.Glob(filepath.Join(set.Directory, "events-*.json"))
-		if _, err := os.Stat(old); len(files) <= 2 && os.IsNotExist(err) {
-			return
+	for range 3 {
+		j.Record(line)
+	}
+	want := []string{ // what is not ours stays; two that are closed at one moment are two
+		"events-2020-01-01T00-00-00.000.json.gz", "events-2026-11-21T00-00-00.000.json",
+		"events-2026-11-22T04-05-06.789.json", "events-2026-11-22T04-05-06.790.json",
+		"events-mine.json", "events.json", "eventsmore-2020-01-01T00-00-00.000.json",
+	}
+	if diff := cmp.Diff(want, list()); diff != "" {
+		t.Error(diff)
+	}
+	c.now = c.now.Add(36 * time.Hour) // one is too old, and there would be one too many
+	j.Record(line)
+	j.Record(line)
+	want = append(want[:1:1], "events-2026-11-22T04-05-06.790.json", "events-2026-11-23T16-05-06.789.json", "events-2026-11-23T16-05-06.790.json", "events-mine.json", "events.json", want[6])
+	if diff := cmp.Diff(want, list()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestSettingsLeaveNothingBehind changes the settings often: what wrote by the old
+// ones must go.
+func TestSettingsLeaveNothingBehind(t *testing.T) {
+	set, c := settings(t.TempDir()), newClock()
+	j := open(t, set, c)
+	before := runtime.NumGoroutine()
+	for i := range 50 {
+		set.MaxFiles = i + 1
+		use, err := j.Prepare(set, "abc", 7)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if time.Now().After(end) {
-			t.Fatalf("%v are still there", files)
-		}
+		use()
+		j.Record(Event{Step: Queued})
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("there were %d goroutines, and are %d", before, after)
+	}
+	if lines := strings.Count(read(t, set.Directory, "events.json"), "\n"); lines != 50 {
+		t.Errorf("there are %d lines", lines)
 	}
 }
 
