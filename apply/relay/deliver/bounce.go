@@ -21,6 +21,7 @@ func (r *Runner) giveUp(conf *config, m *message, lost []int) error {
 		if hears(m.env.Rcpts[i].Notify, spool.NotifyFailure) {
 			return false
 		}
+		r.missed(journal.Dropped, &m.env, i, &m.out[i], time.Time{})
 		r.trouble(slog.LevelWarn, "bounced", &m.env, i, &m.out[i], slog.String("returned_to", "nobody: the sender wants no report (NOTIFY)"))
 		return true
 	})

@@ -1,14 +1,17 @@
 package deliver
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/schema"
 )
@@ -161,4 +164,34 @@ func TestReturn(t *testing.T) {
 			t.Errorf("%s: 8-bit is %t", tt.name, w.store.envs["2"].EightBit)
 		}
 	}
+}
+
+// steps keeps the events of a journal.
+type steps struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (s *steps) Record(e journal.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, fmt.Sprint(e.Step, " ", e.To, " ", e.Code))
+}
+
+// TestUnreportedIsRecorded: who asks for no report gets none, but the journal
+// knows the end of every recipient.
+func TestUnreportedIsRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got steps
+		w := newWorld(t, through(connector(t, "192.0.2.1")), Options{Journal: journal.New(journal.Options{Sinks: []journal.Sink{&got}})})
+		p := refuser(map[string]string{"bad@example.com": "550 5.1.1 no"})
+		w.net.peers["192.0.2.1:25"] = p.serve
+		w.start()
+		defer func() { w.stop() }()
+		w.asks(spool.Envelope{}, spool.Rcpt{To: box(t, "bad@example.com"), Notify: spool.NotifyNever})
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"dropped [bad@example.com] 550"}, got.all); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
