@@ -11,7 +11,9 @@ import (
 // freeEvery is how long an answer about free space is good for.
 const freeEvery = time.Second
 
-// space watches the free space of the disk.
+// space watches the free space of the disk. Once there is too little, there is
+// enough again only when an eighth more is free: a disk around the limit does not
+// make the answer change with every message.
 type space struct {
 	fs    vfs.FS
 	dir   string
@@ -37,9 +39,13 @@ func (f *space) check() error {
 	if since := now.Sub(f.asked); !f.asked.IsZero() && 0 <= since && since < freeEvery {
 		return f.err
 	}
+	need := uint64(f.min)
+	if f.err != nil {
+		need += need / 8
+	}
 	f.asked, f.err = now, nil
-	if u, err := f.fs.GetDiskUsage(f.dir); err == nil && u.AvailBytes < uint64(f.min) {
-		f.err = fmt.Errorf("%w: %d MiB are free, and it keeps %d MiB", ErrFull, u.AvailBytes>>20, f.min>>20)
+	if u, err := f.fs.GetDiskUsage(f.dir); err == nil && u.AvailBytes < need {
+		f.err = fmt.Errorf("%w: %d MiB are free, and it needs %d MiB", ErrFull, u.AvailBytes>>20, need>>20)
 	}
 	return f.err
 }

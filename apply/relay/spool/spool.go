@@ -86,8 +86,8 @@ type Options struct {
 	FS    vfs.FS           // nil: the disk
 	Log   *slog.Logger     // nil: nothing is logged
 	Clock func() time.Time // nil: time.Now
-	// MinFree is the free space, in bytes, below which nothing more is taken. Zero
-	// is 512 MiB, which leaves the store room to work; below zero nothing is checked.
+	// MinFree is the free space, in bytes, below which nothing more is taken until an
+	// eighth more is free. Zero is 512 MiB, which leaves the store room to work; below zero nothing is checked.
 	MinFree int64
 
 	memTable uint64 // bytes; zero: memTable

@@ -263,9 +263,21 @@ func TestFree(t *testing.T) {
 	if _, _, err := d.Commit(Envelope{}); !errors.Is(err, ErrFull) {
 		t.Errorf("and its commit: %v", err)
 	}
-	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 1 << 20})
-	at = at.Add(freeEvery)
-	if err := s.Free(); err != nil {
-		t.Errorf("space again: %v", err)
+	for _, step := range []struct {
+		free uint64
+		full bool
+	}{
+		{1 << 20, true}, // enough, but not to begin again
+		{1<<20 + 1<<17 - 1, true},
+		{1<<20 + 1<<17, false},
+		{1 << 20, false}, // and not so little that it ends again
+		{1<<20 - 1, true},
+		{1<<20 + 1<<17, false},
+	} {
+		fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: step.free})
+		at = at.Add(freeEvery)
+		if err := s.Free(); errors.Is(err, ErrFull) != step.full {
+			t.Errorf("%d bytes are free: %v", step.free, err)
+		}
 	}
 }
