@@ -190,7 +190,7 @@ func NewModel(p *plan.Plan) (*Model, error) {
 	n := p.Counts()
 	m.Summary = Summary{Import: n.Import, Add: n.Add, Change: n.Change, Remove: n.Destroy}
 	for _, e := range p.Expectations {
-		m.Checks = append(m.Checks, check(e))
+		m.Checks = append(m.Checks, expectation(e))
 		switch e.Status {
 		case plan.Met:
 			m.Summary.Met++
@@ -211,7 +211,7 @@ func also(note, more string) string {
 	return note + "; " + more
 }
 
-func check(e plan.Expectation) Check {
+func expectation(e plan.Expectation) Check {
 	name := e.Addr.Name
 	if e.Addr.Key != "" {
 		name += fmt.Sprintf("[%q]", e.Addr.Key)
