@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/mailrelay/mailrelay/plan/check"
+	"github.com/mailrelay/mailrelay/plan/reach"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
@@ -211,8 +212,9 @@ type Plan struct {
 	Retained      []revision.Retained // what stays in force beside the target until that is over
 	Pending       []revision.Step     // of DNS, what waits for the same
 	Findings      []Finding
-	Behind        []Node // live nodes that run another revision
-	Gone          []Node // nodes that ended without a word
+	Reach         reach.Diff // what changes for the mail, against what is in force
+	Behind        []Node     // live nodes that run another revision
+	Gone          []Node     // nodes that ended without a word
 	Seen          Seen
 	Stateless     bool // made with -state=none: compared with live DNS alone
 

@@ -11,6 +11,7 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/plan/reach"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 	"github.com/mailrelay/mailrelay/schema/rr"
@@ -38,6 +39,7 @@ type Model struct {
 	Pending         []Pending        `json:"pending"`
 	Checks          []Check          `json:"checks"`
 	Verifications   []Verification   `json:"verifications"`
+	Reach           reach.Diff       `json:"reach"` // what changes for the mail
 	Findings        []plan.Finding   `json:"findings"`
 	DNSChanges      []plan.SetChange `json:"dns_changes"`
 	Manual          []ByHand         `json:"manual"` // what people have to enter
@@ -151,7 +153,7 @@ func NewModel(p *plan.Plan) (*Model, error) {
 		FormatVersion: FormatVersion, Timestamp: p.Made, Base: p.Base, BaseSerial: p.Serial, Config: p.Config,
 		Stateless: p.Stateless, Scope: p.Scope, Errored: p.Refused(), Converged: p.Converged(),
 		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Pending: []Pending{}, Checks: []Check{}, Verifications: []Verification{},
-		Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...), NodesGone: append([]plan.Node{}, p.Gone...),
+		Reach: reach.Diff{Lines: append([]reach.Line{}, p.Reach.Lines...)}, Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...), NodesGone: append([]plan.Node{}, p.Gone...),
 		Target: p.Target, Moved: p.Moved, Evidence: p.Seen,
 	}
 	var err error

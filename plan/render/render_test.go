@@ -15,6 +15,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/plan/reach"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/rr"
 )
@@ -80,6 +81,7 @@ func full(t *testing.T) *plan.Plan {
 			{Addr: addr(t, "domain.old.verification"), Domain: "old.example", State: plan.Verified, Since: made, Want: &proof, Stands: true},
 		},
 		Findings: []plan.Finding{{Code: "MR201", Severity: "note", Addr: addr(t, "domain.old"), Summary: "may go", Detail: "Long."}, {Code: "MR101", Severity: "warning", Addr: addr(t, "receive_connector.x"), Summary: "open relay", Detail: "Anybody may relay."}},
+		Reach:    reach.Diff{Lines: mailLines(t)},
 		Behind:   []plan.Node{{Name: "edge1/relay.edge", Serial: 6, Live: true, Error: "the port is taken"}},
 		Gone:     []plan.Node{{Name: "edge2/relay.edge", Serial: 6, Gone: true}},
 	}

@@ -53,6 +53,7 @@ func Text(w io.Writer, m *Model, s Style) error {
 			rc.text(&b, s, known)
 		}
 	}
+	m.reach(&b, s)
 	m.byHand(&b, s)
 	m.waits(&b, s)
 	m.open(&b, s)
