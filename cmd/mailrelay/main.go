@@ -24,7 +24,8 @@ const (
 	exitStale        = 4
 )
 
-// version is what this program calls itself; releases set it when linking.
+// version is what this program calls itself, and what required_version is held
+// against.
 const version = "0.1.0-dev"
 
 func main() {
@@ -72,6 +73,7 @@ func (a *app) command() *cli.Command {
 		ErrWriter:                 a.ui.Err,
 		HideVersion:               true,
 		DisableSliceFlagSeparator: true,
+		EnableShellCompletion:     true,
 		Suggest:                   true,
 		ExitErrHandler:            func(context.Context, *cli.Command, error) {},
 		Flags: []cli.Flag{
@@ -93,11 +95,19 @@ func (a *app) command() *cli.Command {
 			return nil
 		},
 	}
-	for _, c := range root.Commands {
-		c.DisableSliceFlagSeparator = true
-		c.OnUsageError = usageError
-	}
-	root.OnUsageError = usageError
+	root.ConfigureShellCompletionCommand = completion(root)
+	settle(root)
 	withHelp(root)
 	return root
+}
+
+// settle says what holds for a command and all below it.
+func settle(c *cli.Command) {
+	c.DisableSliceFlagSeparator = true
+	c.OnUsageError = usageError
+	c.ShellComplete = complete
+	for _, sub := range c.Commands {
+		sub.Hidden = true // or the library shows a help of its own for what has commands
+		settle(sub)
+	}
 }

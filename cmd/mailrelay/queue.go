@@ -18,7 +18,7 @@ import (
 )
 
 func (a *app) queueCommand() *cli.Command {
-	c := &cli.Command{
+	return &cli.Command{
 		Name:        "queue",
 		Usage:       "show and change what waits in the queue of a relay",
 		UsageText:   "mailrelay queue COMMAND [flags] [ID...]",
@@ -39,12 +39,6 @@ func (a *app) queueCommand() *cli.Command {
 			return nil
 		},
 	}
-	for _, sub := range c.Commands {
-		sub.DisableSliceFlagSeparator = true
-		sub.OnUsageError = usageError
-		sub.Hidden = true // or the library shows a help of its own for queue
-	}
-	return c
 }
 
 // selection is what flags and arguments say of messages.

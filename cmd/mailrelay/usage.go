@@ -24,7 +24,7 @@ func known(root *cli.Command, args []string) error {
 		case arg == "-chdir", arg == "--chdir":
 			i++ // its value
 		case strings.HasPrefix(arg, "-"):
-		case slices.Contains(names(root), arg):
+		case arg == completionName, slices.Contains(names(root), arg):
 			return nil
 		default:
 			return unknownCommand(arg, names(root))
