@@ -47,6 +47,22 @@ func TestContents(t *testing.T) {
 		{name: "one hop too many", dialogue: message + strings.Repeat("\n-> received : x", 31) + `
 			-> .
 			<~ 554 5\.4\.6`},
+		{name: "as often as mail may pass us", dialogue: message + strings.Repeat("\n-> Received: from x by relay.contoso.com with SMTP; now", 3) + `
+			-> .
+			<~ 250`, arrives: []string{strings.Repeat("Received: from x by relay.contoso.com with SMTP; now\r\n", 3)}},
+		{name: "once too often", dialogue: message + strings.Repeat("\n-> Received: from x\n->  by RELAY.contoso.com; now", 4) + `
+			-> .
+			<~ 554 5\.4\.6 The message has passed relay\.contoso\.com 4 times
+			-> NOOP
+			<~ 250`},
+		{name: "a loop is seen where trace fields are taken out", attributes: strings.TrimSuffix(relaying, "}") + "deny = [\"accept_headers_routing\"]\n}", dialogue: message + strings.Repeat("\n-> Received: from x\n->  by relay.contoso.com; now", 4) + `
+			-> .
+			<~ 554 5\.4\.6`},
+		{name: "fields by which Exchange servers trust each other", attributes: strings.Replace(relaying, "recipient\"", "recipient\", \"accept_headers_organization\"", 1), dialogue: message + `
+			-> X-MS-Exchange-Organization-AuthAs: Internal
+			-> X-MS-Exchange-Forest-A: b
+			-> .
+			<~ 250`, arrives: []string{"X-MS-Exchange-Organization-AuthAs: Internal\r\n"}},
 		{name: "trace fields of who may not set them", attributes: strings.TrimSuffix(relaying, "}") + "deny = [\"accept_headers_routing\"]\n}", dialogue: message + `
 			-> Received: x
 			->  folded
@@ -130,12 +146,18 @@ func TestCuts(t *testing.T) {
 		{name: "bare CR", in: "A: 1\r\r\n\r\n", code: 550},
 		{name: "bare CR at the end", in: "A: 1\r\n\r\nx\r", code: 550},
 		{name: "made right", in: "A: 1\n\nx\ry\r\r\n\nz\r", out: "A: 1\r\n\r\nx\r\ny\r\n\r\n\r\nz\r\n", normalize: true},
+		{name: "our own mark stays", in: "Received: from a\r\n\tby relay.contoso.com;\r\n now\r\nReceived: by elsewhere\r\nA: 1\r\n\r\n", out: "Received: from a\r\n\tby relay.contoso.com;\r\n now\r\nA: 1\r\n\r\n", strip: true},
+		{name: "our own mark is all", in: "Received: from a\r\n\tBy\r\n Relay.contoso.com\r\n", out: "Received: from a\r\n\tBy\r\n Relay.contoso.com\r\n", strip: true},
+		{name: "nothing of Exchange's own", in: "X-MS-Exchange-Organization-SCL: -1\r\n folded\r\nA: 1\r\nx-ms-exchange-forest-A: b\r\nX-MS-Exchange-CrossTenant-Id: c\r\n\r\n", out: "A: 1\r\nX-MS-Exchange-CrossTenant-Id: c\r\n\r\n"},
 		{name: "hops", in: "Received: 1\r\nReceived: 2\r\nReceived: 3\r\n\r\n", code: 554},
 		{name: "a header too large", in: strings.Repeat("A: 1\r\n", 1000) + "\r\n", code: 552},
 	}
 	pass := func(in string, normalize, strip bool, cuts ...int) (string, int) {
 		var out strings.Builder
-		x := intake{newline: newlines{normalize: normalize}, header: header{max: 5500, hops: 2, strip: strip, out: &out}}
+		x := intake{newline: newlines{normalize: normalize}, header: header{max: 5500, hops: 2, host: "relay.contoso.com", rights: decide.HeadersRouting, out: &out}}
+		if strip {
+			x.header.rights = 0
+		}
 		last := 0
 		for _, c := range append(cuts, len(in)) {
 			if c == last {

@@ -94,10 +94,10 @@ type intake struct {
 func (s *session) intake(tx *transaction) *intake {
 	b := tx.receive.Block
 	in := &intake{draft: s.n.spool.New(), at: s.n.o.Clock(), limit: tx.receive.Limit(tx.client), receive: tx.receive}
-	in.newline.normalize = b.BareNewline == "normalize"
+	in.newline = newlines{normalize: b.BareNewline == "normalize", connector: b.Addr()}
 	in.header = header{
 		max: b.MaxHeaderSize, hops: tx.edition.relay.Queue.MaxHopCount, out: in.draft,
-		strip: tx.receive.Rights(tx.client)&decide.HeadersRouting == 0,
+		host: tx.edition.relay.Hostname, rights: tx.receive.Rights(tx.client), connector: b.Addr(),
 	}
 	if _, err := io.WriteString(in.draft, s.received(tx, in.draft.ID(), in.at)); err != nil {
 		in.wrong = replyTo(err)

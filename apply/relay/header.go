@@ -5,19 +5,31 @@ import (
 	"io"
 
 	"github.com/emersion/go-smtp"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/decide"
 )
 
-// longest is how much of a line of the header is held back until its end is seen,
-// in bytes. The rest of a longer one is passed on as it comes.
-const longest = 2048
+const (
+	// longest is how much of a line of the header is held back until its end is seen,
+	// in bytes. The rest of a longer one is passed on as it comes.
+	longest = 2048
+	// passes is how often a message may have passed this relay before. Twice is right
+	// where mail goes to a service and comes back from it.
+	passes = 3
+)
 
 // header passes a message on to out: it counts the hops and the size of the
-// header, and leaves out what a client may not say. Lines come with CRLF.
+// header, and leaves out what a client may not say: Received and Resent-* without
+// HeadersRouting, and the fields by which Exchange servers trust each other without
+// HeadersOrganization and HeadersForest. Lines come with CRLF.
 type header struct {
-	max   int64 // bytes of the header
-	hops  int   // the most Received fields
-	strip bool  // Received and Resent-* are left out
-	out   io.Writer
+	max       int64        // bytes of the header
+	hops      int          // the most Received fields
+	host      string       // our own name, by which our own Received fields are known
+	rights    decide.Right // of the client
+	connector schema.Addr
+	out       io.Writer
 
 	done     bool // the body has begun
 	size     int64
@@ -25,6 +37,7 @@ type header struct {
 	skip     bool   // the field in hand is left out
 	inside   bool   // of a line that is longer than longest
 	part     []byte // of a line
+	trace    trace
 }
 
 func (h *header) write(p []byte) *smtp.SMTPError {
@@ -58,9 +71,11 @@ func (h *header) write(p []byte) *smtp.SMTPError {
 func (h *header) line(line []byte) *smtp.SMTPError {
 	inside := h.inside
 	h.inside = line[len(line)-1] != '\n'
-	if !inside {
+	if !inside && line[0] != ' ' && line[0] != '\t' { // else it belongs to the field before
+		if r := h.settle(); r != nil {
+			return r
+		}
 		switch name, _, field := bytes.Cut(line, []byte(":")); {
-		case line[0] == ' ' || line[0] == '\t': // belongs to the field before
 		case string(line) == "\r\n":
 			h.done = true
 			return h.pass(line)
@@ -71,25 +86,54 @@ func (h *header) line(line []byte) *smtp.SMTPError {
 			}
 			return h.pass(line)
 		default:
-			name = bytes.TrimRight(name, " \t")
-			trace := bytes.EqualFold(name, []byte("Received"))
-			resent := len(name) > 7 && bytes.EqualFold(name[:7], []byte("Resent-"))
-			h.skip = h.strip && (trace || resent)
-			if trace {
-				h.received++
-			}
+			h.field(bytes.TrimRight(name, " \t"))
 		}
 	}
 	h.size += int64(len(line))
+	h.trace.read(line, h.host, h.skip)
 	switch {
 	case h.size > h.max:
-		return reply(552, 5, 3, 4, "The header of the message is too large: it may have %d bytes", h.max)
+		return reply(552, 5, 3, 4, "The header of the message is too large: it may have %d bytes (max_header_size of %s)", h.max, h.connector)
 	case h.received > h.hops:
-		return reply(554, 5, 4, 6, "The message has passed %d relays, so it is going round in a loop; look at where mail for its recipient is sent", h.received)
+		return reply(554, 5, 4, 6, "The message has passed %d relays (max_hop_count), so it is going round in a loop; look at where mail for its recipient is sent", h.received)
+	case h.trace.own > passes:
+		return reply(554, 5, 4, 6, "The message has passed %s %d times, so it is going round in a loop; look at where mail for its recipient is sent", h.host, h.trace.own)
 	case h.skip:
 		return nil
 	}
 	return h.pass(line)
+}
+
+// field begins a field of the header.
+func (h *header) field(name []byte) {
+	received := bytes.EqualFold(name, []byte("Received"))
+	switch {
+	case received, startsFold(name, "Resent-"):
+		h.skip = h.rights&decide.HeadersRouting == 0
+	case startsFold(name, "X-MS-Exchange-Organization-"):
+		h.skip = h.rights&decide.HeadersOrganization == 0
+	case startsFold(name, "X-MS-Exchange-Forest-"):
+		h.skip = h.rights&decide.HeadersForest == 0
+	default:
+		h.skip = false
+	}
+	if received {
+		h.received++
+		h.trace.begin()
+	}
+}
+
+func startsFold(name []byte, prefix string) bool {
+	return len(name) > len(prefix) && bytes.EqualFold(name[:len(prefix)], []byte(prefix))
+}
+
+// settle ends a field. Of trace fields that are left out our own stay: without them
+// a loop through this relay would be seen by nobody.
+func (h *header) settle() *smtp.SMTPError {
+	if ours := h.trace.end(); h.skip && ours != nil {
+		return h.pass(ours)
+	}
+	return nil
 }
 
 // fieldName reports whether b may stand before the colon of a field (RFC 5322,
@@ -108,8 +152,10 @@ func (h *header) pass(p []byte) *smtp.SMTPError {
 
 // end takes what is left of a last line that never ended.
 func (h *header) end() *smtp.SMTPError {
-	if len(h.part) == 0 {
-		return nil
+	if len(h.part) > 0 {
+		if r := h.line(h.part); r != nil {
+			return r
+		}
 	}
-	return h.line(h.part)
+	return h.settle()
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"github.com/emersion/go-smtp"
+
+	"github.com/mailrelay/mailrelay/schema"
 )
 
 // newlines sees to it that every line of a message ends in CRLF, and that no CR or
@@ -14,10 +16,11 @@ type newlines struct {
 	cr        bool // the last byte was a CR, which has not been passed on
 	any       bool // something was passed on
 	open      bool // and it did not end in CRLF
+	connector schema.Addr
 }
 
-func bare() *smtp.SMTPError {
-	return reply(550, 5, 6, 11, "The message holds a CR or LF that stands alone, which no mail may; end lines with CRLF, or have bare_newline = \"normalize\" set for this connector")
+func (n *newlines) bare() *smtp.SMTPError {
+	return reply(550, 5, 6, 11, "The message holds a CR or LF that stands alone, which no mail may; end lines with CRLF, or have bare_newline = \"normalize\" set for %s", n.connector)
 }
 
 // pass hands p on to h.
@@ -27,7 +30,7 @@ func (n *newlines) pass(p []byte, h *header) *smtp.SMTPError {
 		if p[0] == '\n' {
 			p = p[1:]
 		} else if !n.normalize {
-			return bare()
+			return n.bare()
 		}
 		if r := n.hand(h, []byte("\r\n")); r != nil {
 			return r
@@ -51,7 +54,7 @@ func (n *newlines) pass(p []byte, h *header) *smtp.SMTPError {
 		}
 		if c := bytes.IndexByte(p[i:last], '\r'); c >= 0 || k >= 0 && !crlf {
 			if !n.normalize {
-				return bare()
+				return n.bare()
 			}
 			if c >= 0 {
 				last = i + c
@@ -87,7 +90,7 @@ func (n *newlines) hand(h *header, p []byte) *smtp.SMTPError {
 // end gives the last line its end, which BDAT may leave out.
 func (n *newlines) end(h *header) *smtp.SMTPError {
 	if n.cr && !n.normalize {
-		return bare()
+		return n.bare()
 	}
 	if n.cr || n.open {
 		return n.hand(h, []byte("\r\n"))
