@@ -139,7 +139,7 @@ func receiveType() *Type {
 				{Name: "connection_timeout", Kind: dur, Default: cty.StringVal("10m"), Doc: "The longest a connection may last while it is busy."},
 				{Name: "connection_inactivity_timeout", Kind: dur, Default: cty.StringVal("5m"), Doc: "The longest a connection may be silent."},
 				{Name: "tarpit_interval", Kind: Duration(0, 10*time.Minute), Default: cty.StringVal("5s"), Doc: "How long a refusal to relay is held back."},
-				{Name: "proxy_protocol", Kind: Set(IPRange()), Default: cty.SetValEmpty(cty.String), Doc: "The proxies whose PROXY header is believed.", Later: "The PROXY protocol is not in this version: let clients connect to the relay directly."},
+				{Name: "proxy_protocol", Kind: Set(IPRange()), Default: cty.SetValEmpty(cty.String), Doc: "The proxies (load balancers) whose PROXY header (version 1 or 2) is believed when it names one of the clients of this connector. Whoever connects from there to one of its bindings must begin with that header; one from elsewhere is refused."},
 				{Name: "bare_newline", Kind: OneOf("reject", "normalize"), Default: cty.StringVal("reject"), Doc: "What is done with a CR or LF that stands alone."},
 				protocolLogging("receive.csv"),
 			},

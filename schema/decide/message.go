@@ -36,7 +36,7 @@ func (p *Policy) sender(c *Client, from schema.Mailbox, t *trace) (Verdict, Righ
 	cl, ok := p.claim(c)
 	if !ok {
 		t.add(nil, "no receive connector listens there for %s: nobody is meant by default", c.Remote)
-		return Verdict{Reply: nobody()}, 0
+		return Verdict{Reply: p.Nobody(*c)}, 0
 	}
 	r := cl.receive
 	v := Verdict{Reply: sender250(), Connector: r}
@@ -115,6 +115,11 @@ func (p *Policy) judge(c *Client, from, to schema.Mailbox, size int64, t *trace)
 			v.Reply = reply
 			return v
 		}
+		if rights&AnyRecipient == 0 && d.known == nil && routed(to.Local) {
+			t.add(r.Block, "the address names another domain before its @, a server behind may send it there, and the client has no accept_any_recipient")
+			v.Reply = r.replies.noRoute
+			return v
+		}
 	}
 	w := p.ways[c.Relay]
 	if most, ok := w.fit(d, size); !ok {
@@ -126,6 +131,11 @@ func (p *Policy) judge(c *Client, from, to schema.Mailbox, size int64, t *trace)
 	v.Route, v.Rewritten = w.route(d, size, t)
 	return v
 }
+
+// routed reports whether a local part may name another domain to a server behind,
+// as user%domain, domain!user or "user@domain": ways of old to relay through two
+// servers where each alone refuses.
+func routed(local string) bool { return strings.ContainsAny(local, "%!@") }
 
 // knows reports whether a recipient of an accepted domain is known, or need not
 // be. Postmaster of the default domain always is (RFC 5321, 4.5.1).

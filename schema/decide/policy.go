@@ -18,6 +18,7 @@ type Client struct {
 	Local   netip.AddrPort // the listener's side of the connection
 	Unix    string         // the socket's path, instead of Local
 	Remote  netip.Addr     // invalid on a Unix socket: the machine itself
+	Proxy   netip.Addr     // who said by a PROXY header that Remote speaks; invalid: nobody
 	TLS     bool
 	User    string    // the name it logged on with; empty without
 	Partner bool      // a verified client certificate was shown
@@ -67,7 +68,7 @@ func Compile(c *schema.Config) (*Policy, error) {
 		relays = append(relays, r.Addr())
 	}
 	for _, a := range relays {
-		p.entrances[a] = newEntrance()
+		p.entrances[a] = newEntrance(a)
 		p.ways[a] = compileWays(c, a)
 	}
 	for _, block := range schema.All[*schema.ReceiveConnector](c) {

@@ -19,6 +19,7 @@ type Receive struct {
 	grants     grants
 	secured    bool // external_authoritative: every client is externally secured
 	partners   tree[struct{}]
+	proxies    *netipx.IPSet   // whose PROXY header is believed
 	senders    *tree[struct{}] // nil: no limit
 	recipients *tree[struct{}] // nil: no limit
 	replies    replies
@@ -34,6 +35,11 @@ func compileReceive(b *schema.ReceiveConnector) *Receive {
 	for _, n := range b.TLSClientNames {
 		r.partners.put(n, struct{}{})
 	}
+	var proxies netipx.IPSetBuilder
+	for _, rng := range b.ProxyProtocol {
+		proxies.AddRange(rng)
+	}
+	r.proxies = set(&proxies)
 	return r
 }
 
@@ -62,10 +68,12 @@ type claim struct {
 type entrance struct {
 	tables  map[netip.AddrPort]*bart.Table[[]claim]
 	sockets map[string]*bart.Table[[]claim]
+	proxied map[netip.AddrPort][]*Receive // those that believe proxies, by binding
+	nobody  Reply                         // to whom no connector is meant for
 }
 
-func newEntrance() *entrance {
-	return &entrance{map[netip.AddrPort]*bart.Table[[]claim]{}, map[string]*bart.Table[[]claim]{}}
+func newEntrance(relay schema.Addr) *entrance {
+	return &entrance{map[netip.AddrPort]*bart.Table[[]claim]{}, map[string]*bart.Table[[]claim]{}, map[netip.AddrPort][]*Receive{}, nobody(relay)}
 }
 
 func (e *entrance) add(c *schema.Config, r *Receive) error {
@@ -95,6 +103,9 @@ func (e *entrance) add(c *schema.Config, r *Receive) error {
 				held, _ := t.Get(prefix)
 				t.Insert(prefix, narrowFirst(append(slices.Clip(held), cl)))
 			}
+		}
+		if ap, err := netip.ParseAddrPort(binding); err == nil && len(r.Block.ProxyProtocol) > 0 {
+			e.proxied[ap] = append(e.proxied[ap], r)
 		}
 	}
 	return nil
@@ -138,14 +149,7 @@ func (e *entrance) find(c *Client) (claim, bool) {
 	table := e.sockets[c.Unix]
 	remote := c.Remote.Unmap()
 	if c.Unix == "" {
-		local := netip.AddrPortFrom(c.Local.Addr().Unmap(), c.Local.Port())
-		if table = e.tables[local]; table == nil {
-			wild := netip.IPv4Unspecified()
-			if local.Addr().Is6() {
-				wild = netip.IPv6Unspecified()
-			}
-			table = e.tables[netip.AddrPortFrom(wild, local.Port())]
-		}
+		table = e.tables[e.binding(c)]
 	} else if !remote.IsValid() {
 		remote = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
@@ -160,6 +164,20 @@ func (e *entrance) find(c *Client) (claim, bool) {
 		return cl, true
 	}
 	return findWider(table, remote, c.At)
+}
+
+// binding is the one that the client came to: its own address, or else the
+// wildcard.
+func (e *entrance) binding(c *Client) netip.AddrPort {
+	local := netip.AddrPortFrom(c.Local.Addr().Unmap(), c.Local.Port())
+	if e.tables[local] != nil {
+		return local
+	}
+	wild := netip.IPv4Unspecified()
+	if local.Addr().Is6() {
+		wild = netip.IPv6Unspecified()
+	}
+	return netip.AddrPortFrom(wild, local.Port())
 }
 
 // findWider looks beyond a most specific range of which every claim has expired.
@@ -195,5 +213,33 @@ func (p *Policy) claim(c *Client) (claim, bool) {
 	if e == nil {
 		return claim{}, false
 	}
-	return e.find(c)
+	cl, ok := e.find(c)
+	if ok && c.Proxy.IsValid() && !cl.receive.proxies.Contains(c.Proxy.Unmap()) {
+		return claim{}, false
+	}
+	return cl, ok
+}
+
+// Proxied reports whether whoever connects from c.Remote must begin with a PROXY
+// header: some connector of that binding believes it.
+func (p *Policy) Proxied(c Client) bool {
+	e := p.entrances[c.Relay]
+	return e != nil && c.Unix == "" && slices.ContainsFunc(e.proxied[e.binding(&c)], func(r *Receive) bool {
+		return r.proxies.Contains(c.Remote.Unmap())
+	})
+}
+
+// Nobody is the answer to a client for whom Receive gives nil.
+func (p *Policy) Nobody(c Client) Reply {
+	if c.Proxy.IsValid() {
+		proxy := c.Proxy
+		c.Proxy = netip.Addr{}
+		if r := p.Receive(c); r != nil {
+			return Reply{554, [3]int{5, 7, 1}, fmt.Sprintf("The PROXY header of %s is not believed for clients of %s: ask the administrator of this relay to add it to proxy_protocol there", proxy, r.Block.Addr())}
+		}
+	}
+	if e := p.entrances[c.Relay]; e != nil {
+		return e.nobody
+	}
+	return nobody(c.Relay)
 }

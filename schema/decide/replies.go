@@ -8,7 +8,7 @@ import (
 
 // replies are the answers of one connector, made once.
 type replies struct {
-	needTLS, needTLSEntry, noSubmit, notLimitSender, notAccepted, ownSender, notLimitRecipient, noRelay Reply
+	needTLS, needTLSEntry, noSubmit, notLimitSender, notAccepted, ownSender, notLimitRecipient, noRelay, noRoute Reply
 }
 
 func compileReplies(a schema.Addr) replies {
@@ -23,12 +23,17 @@ func compileReplies(a schema.Addr) replies {
 		notAccepted:       say(550, 5, 7, 60, "The sender must be in an accepted domain: %s does not give you accept_any_sender"),
 		ownSender:         say(550, 5, 7, 60, "Senders of this organisation's own domain are refused: %s does not give you accept_authoritative_domain_sender"),
 		notLimitRecipient: say(550, 5, 7, 54, "This recipient's domain is not among allowed_recipient_domains of %s"),
+		noRoute:           say(550, 5, 7, 54, "Unable to relay: the address names another domain before its @ (%%, ! or @), and %s does not give you accept_any_recipient"),
 		noRelay:           say(550, 5, 7, 54, "Unable to relay recipient in non-accepted domain: %s does not give you accept_any_recipient"),
 	}
 }
 
-func nobody() Reply {
-	return Reply{554, [3]int{5, 7, 1}, "No receive connector is meant for your address; ask the administrator of this relay to add it to one"}
+func nobody(relay schema.Addr) Reply {
+	of := ""
+	if !relay.IsZero() {
+		of = " of " + relay.String()
+	}
+	return Reply{554, [3]int{5, 7, 1}, "No receive connector" + of + " is meant for your address; ask its administrator to add it to one"}
 }
 
 func noDefault() Reply {

@@ -81,25 +81,36 @@ func (p *Policy) standing(r *Receive, doors []door, own *netipx.IPSet) Standing 
 // that is worse than what is known.
 func (s *Standing) raise(p *Policy, r *Receive, d door, who string, c Client, m message, own *netipx.IPSet) {
 	public := without(d.clients, own)
+	liars := without(r.proxies, own)
 	verdict := ScopedRelay
 	switch credentials := who != "anonymous" && who != "externally_secured"; {
 	case credentials:
-		public = &netipx.IPSet{}
+		public, liars = &netipx.IPSet{}, &netipx.IPSet{}
 	case len(public.Ranges()) > 0:
 		verdict = OpenRelay
 		c.Remote = public.Ranges()[0].From()
+	case len(liars.Ranges()) > 0 && c.Unix == "":
+		verdict = OpenRelay
 	case r.secured:
 		verdict = TrustedRelay
 	}
 	var all netipx.IPSetBuilder
 	all.AddSet(s.Foreign)
 	all.AddSet(public)
+	if c.Unix == "" {
+		all.AddSet(liars)
+	}
 	s.Foreign = set(&all)
 	if verdict <= s.Relaying {
 		return
 	}
 	s.Relaying, s.Principal, s.To = verdict, who, m.to.Domain
 	_, s.Because = p.Explain(c, m.from, m.to)
+	if len(liars.Ranges()) > 0 {
+		t := &trace{reasons: s.Because}
+		t.add(r.Block, "proxy_protocol believes addresses that are not ours, which may say that they speak for any of its clients")
+		s.Because = t.reasons
+	}
 }
 
 // message is one that a client might send.
