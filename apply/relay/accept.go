@@ -3,17 +3,27 @@ package relay
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"time"
 
+	"github.com/emersion/go-smtp"
+
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
 )
 
-// refusal is how long a client that is refused before the banner has to read why.
-const refusal = 5 * time.Second
+const (
+	// refusal is how long a client that is refused before the banner has to read why.
+	refusal = 5 * time.Second
+	// refusing is how many such clients may be told why at a time. More are cut off
+	// without a word, so that a flood of them does not use up files and memory.
+	refusing = 100
+	// introducing is how many proxies may be about to send their PROXY header.
+	introducing = 1000
+)
 
 // accept takes the connections of one listener until it closes.
 func (n *node) accept(l net.Listener, p place) {
@@ -36,33 +46,60 @@ func (n *node) accept(l net.Listener, p place) {
 	}
 }
 
-// admit chooses the receive connector, and hands the connection to its server. It
-// does not wait for the client.
+// admit seats a client, once it is known who it is. It does not wait for the
+// client.
 func (n *node) admit(c net.Conn, p place) {
 	client := n.client(c, p)
+	e := n.current.Load()
+	client.Relay, client.At = e.relay.Addr(), n.o.Clock()
+	if e.policy.Proxied(client) {
+		if !aside(n.introducing, func() { n.unproxied(c, client) }) {
+			c.Close()
+		}
+		return
+	}
+	n.seat(c, client)
+}
+
+// aside does something in a goroutine of its own if there is a place for it, and is
+// false otherwise.
+func aside(places chan struct{}, do func()) bool {
+	select {
+	case places <- struct{}{}:
+	default:
+		return false
+	}
+	go func() {
+		defer func() { <-places }()
+		do()
+	}()
+	return true
+}
+
+// seat chooses the receive connector, and hands the connection to its server. It
+// does not wait for the client.
+func (n *node) seat(c net.Conn, client decide.Client) {
 	for {
 		e := n.current.Load()
 		client.Relay, client.At = e.relay.Addr(), n.o.Clock()
 		r := e.policy.Receive(client)
 		if r == nil {
-			answer := reply(554, 5, 7, 1, "No receive connector of %s is meant for your address; ask its administrator to add it to one", client.Relay)
-			n.turnedAway(client, schema.Addr{}, "CONNECT", answer)
-			go n.refuse(c, "554 5.7.1 "+answer.Message)
+			n.reject(c, client, schema.Addr{}, replyOf(e.policy.Nobody(client)))
 			return
 		}
 		leave, why := n.limits.enter(r.Block, client.Remote)
 		if leave == nil {
-			n.turnedAway(client, r.Block.Addr(), "CONNECT", reply(421, 4, 3, 2, "%s", why))
-			go n.refuse(c, "421 4.3.2 "+why)
+			n.reject(c, client, r.Block.Addr(), reply(421, 4, 3, 2, "%s", why))
 			return
 		}
 		l := newLink(n.ctx, c, client, r.Block, leave)
+		l.refused = func(command string, why *smtp.SMTPError) { n.turnedAway(l.client, l.connector, command, why) }
 		l.talk = n.journal.Inbound(r.Block.Addr(), r.Block.Verbose, c.LocalAddr().String(), c.RemoteAddr().String(), clientName(client))
 		if !n.enroll(l) {
 			l.Close()
 			return
 		}
-		if e.servers[r.Block.Addr()].clear.give(newConn(l, nil, r.Block.MaxMessageSize, n.upgradeOf(r))) {
+		if e.servers[r.Block.Addr()].clear.give(newConn(l, nil, r.Block, n.upgradeOf(r))) {
 			return
 		}
 		// The edition was replaced in between. The place is given back without
@@ -94,11 +131,26 @@ func address(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }
 
+// reject records a refusal before the banner, and tells the client if it can be told
+// now.
+func (n *node) reject(c net.Conn, client decide.Client, connector schema.Addr, r *smtp.SMTPError) {
+	n.turnedAway(client, connector, "CONNECT", r)
+	if !aside(n.refusing, func() { refuse(c, line(r)) }) {
+		c.Close()
+	}
+}
+
+// line is an answer as it goes over the wire.
+func line(r *smtp.SMTPError) string {
+	e := r.EnhancedCode
+	return fmt.Sprintf("%d %d.%d.%d %s\r\n", r.Code, e[0], e[1], e[2], r.Message)
+}
+
 // refuse says why and hangs up, as RFC 5321, 3.1 allows before the banner.
-func (n *node) refuse(c net.Conn, answer string) {
+func refuse(c net.Conn, answer string) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(refusal))
-	if _, err := io.WriteString(c, answer+"\r\n"); err != nil {
+	if _, err := io.WriteString(c, answer); err != nil {
 		return
 	}
 	// What the client says meanwhile is read, so that closing does not reset the
@@ -139,7 +191,7 @@ func (n *node) upgrade(c *conn) error {
 		if r == nil {
 			return errNobody
 		}
-		if e.servers[r.Block.Addr()].secure.give(newConn(l, t, r.Block.MaxMessageSize, nil)) {
+		if e.servers[r.Block.Addr()].secure.give(newConn(l, t, r.Block, nil)) {
 			return nil
 		}
 	}

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"strings"
 )
 
 // Write takes an answer of go-smtp, a line a call. Nothing goes out before the
@@ -27,24 +28,36 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.body.begin()
 	case bytes.HasPrefix(p, []byte("334")):
 		c.stage = response
-	case len(p) == len("250-SIZE\r\n") && bytes.Equal(p[4:8], []byte("SIZE")):
-		if c.talk != nil {
-			c.talk.Answer(string(p[:8]) + " " + c.size)
+	case string(p) == "250 SIZE\r\n": // the last line to EHLO
+		c.put(c.limits)
+		return len(p), nil
+	default:
+		if r := c.misread(p); r != nil {
+			c.refused(c.verb(), r)
+			c.put(line(r))
+			return len(p), nil
 		}
-		c.out = append(append(append(c.out, p[:8]...), ' '), c.size...)
-		p = p[8:]
-		c.out = append(c.out, p...)
-		return len(p) + 8, nil
 	}
-	c.out = append(c.out, p...)
-	if c.talk != nil {
-		c.talk.Answer(string(bytes.TrimRight(p, "\r\n")))
-	}
+	c.put(string(p))
 	return len(p), nil
 }
 
+// put adds whole lines to what is written next.
+func (c *conn) put(lines string) {
+	c.out = append(c.out, lines...)
+	if c.talk == nil {
+		return
+	}
+	for line := range strings.Lines(lines) {
+		c.talk.Answer(strings.TrimRight(line, "\r\n"))
+	}
+}
+
 // say adds a line of our own to the answers.
-func (c *conn) say(line string) { _, _ = c.Write([]byte(line)) }
+func (c *conn) say(line string) {
+	c.asked = true
+	_, _ = c.Write([]byte(line))
+}
 
 // flush writes the answers.
 func (c *conn) flush() error {

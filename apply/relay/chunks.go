@@ -37,7 +37,7 @@ func (b *body) announce(line []byte) bool {
 func (b *body) accept(ok bool) bool {
 	b.announced = false
 	if !ok {
-		b.c.stage, b.c.refused = skipped, b.left
+		b.c.stage, b.c.unwanted = skipped, b.left
 		return false
 	}
 	left, final := b.left, b.final

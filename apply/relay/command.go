@@ -37,6 +37,8 @@ func (c *conn) command() {
 		} else {
 			c.rest = nil
 		}
+	case "PROX":
+		c.proxy()
 	case "RCPT":
 		if to, ok := postmaster(c.line); ok {
 			c.rest = to
@@ -61,6 +63,7 @@ func (c *conn) next() []byte {
 // clean makes line the command in hand, and refuses it if no command looks so.
 func (c *conn) clean(line []byte) bool {
 	c.line = append(c.line[:0], bytes.TrimRight(line, "\r\n")...)
+	c.asked = false
 	if bytes.ContainsFunc(c.line, func(r rune) bool { return r < ' ' && r != '\t' || r == 127 }) {
 		c.say("500 5.5.2 A command must not hold control characters\r\n")
 		return false

@@ -3,9 +3,11 @@ package relay
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
-	"strconv"
+
+	"github.com/mailrelay/mailrelay/schema"
 )
 
 // Lengths in bytes.
@@ -44,7 +46,8 @@ const (
 //   - STARTTLS is answered here, and the connection goes on as another conn over
 //     TLS at another server, whose client has said nothing yet (RFC 3207, 4.2)
 //   - <postmaster> without a domain, which go-smtp cannot read, gets one
-//   - the SIZE that EHLO shows is that of the connector
+//   - what EHLO shows of limits is those of the connector
+//   - an address that go-smtp cannot read is answered in words (see misread)
 //   - BDAT is DATA to go-smtp, which would run a goroutine beside the session for
 //     it, and take a connection that breaks off for the end of a message
 //
@@ -57,26 +60,36 @@ type conn struct {
 	out      []byte // answers that are not written yet
 	stage    stage
 	rest     []byte // of the line in hand, or of what is put in its place
-	refused  int64  // bytes of a chunk that nobody wants
+	unwanted int64  // bytes of a chunk that nobody wants
 	most     int64  // bytes of a chunk
 	body     body
 	line     []byte // the last command
+	asked    bool   // the last command is answered by the session, or here
 	extended bool   // EHLO, not HELO
 	err      error  // of a read; sticks
 	last     bool   // the one answer after err was given
 	greeted  bool   // the banner was written, or left out after STARTTLS
 	moved    bool   // the link belongs to another conn
-	size     string // shown by EHLO
+	limits   string // shown by EHLO: SIZE, and LIMITS of RFC 9422
 	upgrade  func(*conn) error
 }
 
-// newConn wraps l. upgrade, if not nil, is called at STARTTLS; it takes the link
-// over, or gives an error.
-func newConn(l *link, secure io.ReadWriteCloser, size int64, upgrade func(*conn) error) *conn {
-	c := &conn{link: l, secure: secure, upgrade: upgrade, greeted: secure == nil, most: size + beyond, size: strconv.FormatInt(size, 10)}
+// newConn wraps l for the connector b. upgrade, if not nil, is called at STARTTLS; it
+// takes the link over, or gives an error.
+func newConn(l *link, secure io.ReadWriteCloser, b *schema.ReceiveConnector, upgrade func(*conn) error) *conn {
+	c := &conn{link: l, secure: secure, upgrade: upgrade, greeted: secure == nil, most: b.MaxMessageSize + beyond, limits: limitsOf(b)}
 	c.in = bufio.NewReaderSize(source{c}, inBuffer)
 	c.body.c = c
 	return c
+}
+
+// limitsOf are the last two lines of an answer to EHLO.
+func limitsOf(b *schema.ReceiveConnector) string {
+	s := fmt.Sprintf("250-LIMITS RCPTMAX=%d", b.MaxRecipients)
+	if b.MaxMessages > 0 {
+		s += fmt.Sprintf(" MAILMAX=%d", b.MaxMessages)
+	}
+	return s + fmt.Sprintf("\r\n250 SIZE %d\r\n", b.MaxMessageSize)
 }
 
 // source is where conn reads when it has nothing left: the answers go out first.
@@ -132,7 +145,7 @@ func (c *conn) Read(p []byte) (int, error) {
 			}
 			c.stage, c.rest = commands, []byte(".\r\n")
 		case skipped:
-			if _, err := io.CopyN(io.Discard, c.in, c.refused); err != nil {
+			if _, err := io.CopyN(io.Discard, c.in, c.unwanted); err != nil {
 				c.fail(err)
 				continue
 			}

@@ -93,7 +93,7 @@ func serveScript(s *script, b *schema.ReceiveConnector) *heard {
 	}))
 	server.MaxLineLength = 0
 	go server.Serve(f)
-	c = newConn(l, nil, 0, nil)
+	c = newConn(l, nil, b, nil)
 	f.give(c)
 	<-l.done.Done()
 	_ = server.Shutdown(context.Background()) // waits for the session

@@ -148,6 +148,64 @@ func TestDialogues(t *testing.T) {
 			<~ 501
 			-> RCPT TO:<postmaster2>
 			<~ 501`},
+		{name: "addresses that are none", dialogue: hello + `
+			-> MAIL FROM:<mfp>
+			<~ 501 5\.1\.7 The sender "<mfp>" has no domain, so receive_connector\.one cannot take it: set a whole address
+			-> MAIL FROM: scanner 3@contoso.com
+			<~ 501 5\.1\.7
+			-> MAIL FROM:<sc anner@contoso.com>
+			<~ 501 5\.1\.7 The sender "<sc anner@contoso\.com>" is not a mail address, so receive_connector\.one
+			-> MAIL <a@contoso.com>
+			<~ 501 5\.5\.4 receive_connector\.one takes no such command: write MAIL FROM:<name@example\.com>
+			-> MAIL FROM:<a@contoso.com> SIZE=much
+			<~ 501 5\.5\.4 receive_connector\.one cannot read what follows the sender: Unable
+			-> MAIL FROM:<a@contoso..com>
+			<~ 553 5\.1\.7 The sender is not a mail address, so receive_connector\.one
+			-> MAIL FROM:<a@contoso.com>
+			<~ 250
+			-> RCPT TO:<b@>
+			<~ 501 5\.1\.3 The recipient "<b@>" is not a mail address
+			-> RCPT TO:<b>
+			<~ 501 5\.1\.3 The recipient "<b>" has no domain
+			-> RCPT FROM:<b>
+			<~ 501 5\.5\.4
+			-> RCPT TO:<b@fabrikam.com>
+			<~ 250`},
+		{name: "letters beyond ASCII are announced", dialogue: hello + `
+			-> MAIL FROM:<ärger@contoso.com>
+			<~ 553 5\.6\.7 .*receive_connector\.one needs SMTPUTF8
+			-> MAIL FROM:<a@bücher.example>
+			<~ 250
+			-> RCPT TO:<ö@fabrikam.com>
+			<~ 553 5\.6\.7
+			-> RSET
+			<~ 250
+			-> MAIL FROM:<ärger@contoso.com> SMTPUTF8
+			<~ 250
+			-> RCPT TO:<ö@bücher.example>
+			<~ 250`},
+		{name: "reports asked for at too great a length", dialogue: hello + `
+			-> MAIL FROM:<a@contoso.com> ENVID=` + x(101) + `
+			<~ 501 5\.5\.4
+			-> MAIL FROM:<a@contoso.com> ENVID=` + x(100) + ` RET=HDRS
+			<~ 250
+			-> RCPT TO:<b@fabrikam.com> ORCPT=rfc822;` + x(501) + `
+			<~ 501 5\.5\.4
+			-> RCPT TO:<b@fabrikam.com> ORCPT=utf-8;a\x{7F}b
+			<~ 501 5\.5\.4
+			-> RCPT TO:<b@fabrikam.com> NOTIFY=NEVER,FAILURE
+			<~ 501 5\.5\.4
+			-> RCPT TO:<b@fabrikam.com> ORCPT=rfc822;` + x(500) + ` NOTIFY=SUCCESS,DELAY
+			<~ 250`},
+		{name: "limits are said before they are met", attributes: relaying + "\nmax_recipients_per_message = 2\nmax_messages_per_connection = 9", dialogue: `
+			<~ 220
+			-> EHLO x
+			<~ 250-.*\n250-LIMITS RCPTMAX=2 MAILMAX=9\n250 SIZE 36700160$`},
+		{name: "a PROXY header that nobody asked for", dialogue: `
+			<~ 220
+			-> PROXY TCP4 10.0.0.1 10.0.0.2 40000 25
+			<~ 554 5\.7\.1 Your address 10\.1\.2\.3 is not in proxy_protocol of receive_connector\.one
+			<eof`},
 		{name: "quoted local parts", dialogue: sender + `
 			-> RCPT TO:<"b c\"\@d"@fabrikam.com>
 			<~ 250
@@ -291,7 +349,7 @@ func TestDialogues(t *testing.T) {
 		{name: "neither TLS nor AUTH", attributes: relaying + "\n" + `auth_mechanisms = []`, dialogue: `
 			<~ 220
 			-> EHLO me
-			<~ 250-Hello me\n250-PIPELINING\n250-8BITMIME\n250-ENHANCEDSTATUSCODES\n250-CHUNKING\n250-SMTPUTF8\n250-DSN\n250 SIZE 36700160$
+			<~ 250-Hello me\n250-PIPELINING\n250-8BITMIME\n250-ENHANCEDSTATUSCODES\n250-CHUNKING\n250-SMTPUTF8\n250-DSN\n250-LIMITS RCPTMAX=200\n250 SIZE 36700160$
 			-> STARTTLS
 			<~ 502
 			-> AUTH PLAIN AGEAYg==

@@ -225,11 +225,18 @@ func (w *world) dial(address, from string) net.Conn {
 	return c
 }
 
-// talk connects and plays a dialogue, see client.play.
-func (w *world) talk(from, dialogue string) *client {
+// connect gives a client that has not said anything.
+func (w *world) connect(from string) *client {
 	w.t.Helper()
 	c := &client{t: w.t, conn: w.dial("0.0.0.0:25", from)}
 	c.in = bufio.NewReader(c.conn)
+	return c
+}
+
+// talk connects and plays a dialogue, see client.play.
+func (w *world) talk(from, dialogue string) *client {
+	w.t.Helper()
+	c := w.connect(from)
 	c.play(dialogue)
 	return c
 }

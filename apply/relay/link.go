@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/emersion/go-smtp"
+
 	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
@@ -20,6 +22,9 @@ type link struct {
 	client decide.Client // At, TLS, User, Partner and Names are the session's to set
 	tls    *tls.ConnectionState
 	talk   *journal.Dialogue
+
+	connector schema.Addr                               // that it came in by
+	refused   func(command string, why *smtp.SMTPError) // records a refusal outside of a message
 
 	inactivity time.Duration
 	end        time.Time          // when connection_timeout is over
@@ -40,7 +45,7 @@ type link struct {
 
 // newLink takes over an accepted connection. leave is called once, when it closes.
 func newLink(ctx context.Context, c net.Conn, client decide.Client, b *schema.ReceiveConnector, leave func()) *link {
-	l := &link{Conn: c, client: client, inactivity: b.InactivityTimeout, end: time.Now().Add(b.ConnectionTimeout), leave: leave}
+	l := &link{Conn: c, client: client, connector: b.Addr(), refused: func(string, *smtp.SMTPError) {}, inactivity: b.InactivityTimeout, end: time.Now().Add(b.ConnectionTimeout), leave: leave}
 	l.done, l.finish = context.WithCancel(context.WithoutCancel(ctx))
 	return l
 }

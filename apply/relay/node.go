@@ -30,6 +30,9 @@ type node struct {
 	journal   *journal.Journal
 	metrics   *admin.Metrics
 	hashing   chan struct{} // a place for each password that may be checked at a time
+	refusing  chan struct{} // a place for each client that is told why before the banner
+	// introducing has a place for each proxy that is about to say who speaks
+	introducing chan struct{}
 
 	mu       sync.Mutex
 	links    map[*link]struct{}
@@ -42,6 +45,7 @@ type node struct {
 func newNode(ctx context.Context, o Options) *node {
 	n := &node{
 		o: o, ctx: ctx, limits: newLimits(), buffers: newBuffers(), hashing: make(chan struct{}, 2),
+		refusing: make(chan struct{}, refusing), introducing: make(chan struct{}, introducing),
 		links: map[*link]struct{}{}, empty: make(chan struct{}),
 	}
 	n.listeners = listeners{listen: o.Listen, accept: n.accept, open: map[place]net.Listener{}}

@@ -6,12 +6,19 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/emersion/go-smtp"
 
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
+)
+
+// The lengths of what RFC 3461, 4.2 and 4.4 let a client say, in bytes.
+const (
+	maxEnvID = 100
+	maxORcpt = 500
 )
 
 // errTwoDomains is a@b@c, of which nobody knows which domain is meant.
@@ -79,12 +86,19 @@ func (s *session) client(e *edition) decide.Client {
 // Mail implements smtp.Session. From here to the end of the message the newest
 // policy counts, whichever was in force when the client connected.
 func (s *session) Mail(from string, opts *smtp.MailOptions) error {
+	s.c.asked = true
 	if s.tx != nil { // go-smtp would keep the recipients of the first
 		return reply(503, 5, 5, 1, "A sender is already given; finish that message, or say RSET")
 	}
 	mailbox, err := s.mailbox(from)
 	if err != nil {
-		return reply(553, 5, 1, 7, "The sender is not a mail address: %v", err)
+		return s.turnAway("MAIL", reply(553, 5, 1, 7, "The sender is not a mail address, so %s cannot take it: %v", s.c.connector, err))
+	}
+	if r := s.unsaid("sender", mailbox, opts.UTF8); r != nil {
+		return s.turnAway("MAIL", r)
+	}
+	if len(opts.EnvelopeID) > maxEnvID {
+		return s.turnAway("MAIL", reply(501, 5, 5, 4, "ENVID may have %d characters", maxEnvID))
 	}
 	e := s.n.current.Load()
 	tx := &transaction{
@@ -137,6 +151,7 @@ func (s *session) room(tx *transaction) *smtp.SMTPError {
 
 // Rcpt implements smtp.Session.
 func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
+	s.c.asked = true
 	tx := s.tx
 	if tx == nil {
 		return reply(503, 5, 5, 1, "Give the sender first")
@@ -149,9 +164,16 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	}
 	mailbox, err := s.mailbox(to)
 	if err != nil {
-		r := reply(501, 5, 1, 3, "The recipient is not a mail address: %v", err)
+		r := reply(501, 5, 1, 3, "The recipient is not a mail address, so %s cannot take it: %v", b.Addr(), err)
 		s.recordRefusal(tx, "RCPT", to, r)
 		return r
+	}
+	if r := s.unsaid("recipient", mailbox, tx.utf8); r != nil {
+		s.recordRefusal(tx, "RCPT", to, r)
+		return r
+	}
+	if len(opts.OriginalRecipient) > maxORcpt || strings.ContainsFunc(opts.OriginalRecipient, unicode.IsControl) {
+		return reply(501, 5, 5, 4, "ORCPT may have %d characters, and no control characters", maxORcpt)
 	}
 	v := tx.edition.policy.Recipient(tx.client, tx.from, mailbox)
 	if !v.OK() {
@@ -191,6 +213,21 @@ func (s *session) mailbox(text string) (schema.Mailbox, error) {
 		return schema.Mailbox{}, errTwoDomains
 	}
 	return schema.NewMailbox(local, domain)
+}
+
+// unsaid refuses an address with letters beyond ASCII where the client did not say
+// that it sends such (RFC 6531, 3.4). A domain is in its ASCII form by now.
+func (s *session) unsaid(what string, m schema.Mailbox, said bool) *smtp.SMTPError {
+	if said || strings.IndexFunc(m.Local, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
+		return nil
+	}
+	return reply(553, 5, 6, 7, "The %s has letters beyond ASCII before the @, so MAIL to %s needs SMTPUTF8", what, s.c.connector)
+}
+
+// turnAway records a refusal outside of a message.
+func (s *session) turnAway(command string, r *smtp.SMTPError) error {
+	s.c.refused(command, r)
+	return r
 }
 
 // refuse holds a refusal back for the tarpit interval, so that guessing is slow.
