@@ -21,36 +21,48 @@ type dialer struct {
 	clock func() time.Time
 }
 
-// connect tries the hops in order, and the addresses of each in turn, and gives
-// the first connection that is ready for MAIL. asked is s, or what it comes to for
-// one domain. Otherwise the outcome is that of
-// the last attempt, and never about a recipient.
-func (d *dialer) connect(ctx context.Context, s, asked *schema.SendConnector, helo string, hops hops) (*client, *outcome) {
+// connect tries the hosts in order, and gives the first connection that is ready
+// for MAIL. asked is s, or what it comes to for one domain. Otherwise the outcome
+// is that of the last attempt, and never about a recipient.
+func (d *dialer) connect(ctx context.Context, s, asked *schema.SendConnector, helo string, hosts places) (*client, *outcome) {
 	var last *outcome
-	for hop, o := range hops {
-		if o != nil {
-			last = worse(last, o)
-			continue
-		}
-		if o := d.avoid.about(s, hop, d.clock()); o != nil {
-			last = worse(last, o)
-			continue
-		}
-		c, o := d.hop(ctx, asked, helo, hop)
+	for p, o := range hosts {
 		if o == nil {
-			d.avoid.opened(s, hop)
-			c.at = hop
-			return c, nil
-		}
-		o.host, o.addr = hop.host, hop.addr.String()
-		if o.kind != refused && ctx.Err() == nil && asked == s { // what one domain asks says nothing about others
-			d.avoid.add(s, hop, *o, d.clock())
+			var c *client
+			if c, o = d.host(ctx, s, asked, helo, p); o == nil {
+				return c, nil
+			}
 		}
 		last = worse(last, o)
 	}
 	if last == nil {
 		o := local(deferred, "4.4.4", "no next hop is known")
 		last = &o
+	}
+	return nil, last
+}
+
+// host tries the addresses of one host. One that answers and then is of no use
+// leaves the others to be tried.
+func (d *dialer) host(ctx context.Context, s, asked *schema.SendConnector, helo string, p place) (*client, *outcome) {
+	hops, last := d.reachable(s, p)
+	for len(hops) > 0 {
+		nc, h, rest, o := d.race(ctx, s, hops)
+		if o != nil {
+			return nil, worse(last, o)
+		}
+		hops = rest
+		c, o := d.hop(ctx, asked, helo, h, nc)
+		if o == nil {
+			d.avoid.opened(s, h)
+			c.at = h
+			return c, nil
+		}
+		o.host, o.addr = h.host, h.addr.String()
+		if o.kind != refused && ctx.Err() == nil && asked == s { // what one domain asks says nothing about others
+			d.avoid.add(s, h, *o, d.clock())
+		}
+		last = worse(last, o)
 	}
 	return nil, last
 }
@@ -64,14 +76,18 @@ func worse(a, b *outcome) *outcome {
 	return b
 }
 
-// hop connects to one address. Where TLS is only wished for, a failed handshake
-// is followed by a second connection without it.
-func (d *dialer) hop(ctx context.Context, s *schema.SendConnector, helo string, h hop) (*client, *outcome) {
-	must := mustTLS(s)
-	c, o, again := d.try(ctx, s, helo, h, s.TLS.Mode != "none")
-	if again && !must && ctx.Err() == nil {
-		c, o, _ = d.try(ctx, s, helo, h, false)
+// hop speaks to one address, over nc. Where TLS is only wished for, a failed
+// handshake is followed by a second connection without it.
+func (d *dialer) hop(ctx context.Context, s *schema.SendConnector, helo string, h hop, nc net.Conn) (*client, *outcome) {
+	c, o, again := d.try(ctx, s, helo, h, nc, s.TLS.Mode != "none")
+	if !again || mustTLS(s) || ctx.Err() != nil {
+		return c, o
 	}
+	nc, err := d.open(ctx, s.SourceAddress, h)
+	if err != nil {
+		return nil, unreached(h, err)
+	}
+	c, o, _ = d.try(ctx, s, helo, h, nc, false)
 	return c, o
 }
 
@@ -81,12 +97,10 @@ func (d *dialer) close(s *schema.SendConnector, c *client) {
 	d.avoid.closed(s, c.at)
 }
 
-// try makes one connection. again means that TLS was what failed.
-func (d *dialer) try(ctx context.Context, s *schema.SendConnector, helo string, h hop, wantTLS bool) (_ *client, _ *outcome, again bool) {
-	c, o := d.open(ctx, s.SourceAddress, h)
-	if o != nil {
-		return nil, o, false
-	}
+// try makes nc ready for MAIL, or closes it. again means that TLS was what failed.
+// The connection ends when ctx does.
+func (d *dialer) try(ctx context.Context, s *schema.SendConnector, helo string, h hop, nc net.Conn, wantTLS bool) (_ *client, o *outcome, again bool) {
+	c := newClient(newCut(ctx, nc), h.host, h.addr.String())
 	c.talk = d.talk.Outbound(s.Addr(), s.Verbose, c.nc.LocalAddr().String(), h.addr.String(), h.addr.Addr().String())
 	defer func() {
 		if o != nil {
@@ -125,19 +139,14 @@ func required(s *schema.SendConnector, h hop) *outcome {
 	return &o
 }
 
-// open dials. Its connections end when ctx does.
-func (d *dialer) open(ctx context.Context, source netip.Addr, h hop) (*client, *outcome) {
-	dialing, cancel := context.WithTimeout(ctx, dialLimit)
+// open dials.
+func (d *dialer) open(ctx context.Context, source netip.Addr, h hop) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
 	if source.IsValid() {
-		dialing = WithSource(dialing, source)
+		ctx = WithSource(ctx, source)
 	}
-	nc, err := d.dial(dialing, "tcp", h.addr.String())
-	if err != nil {
-		o := local(deferred, "4.4.1", "connecting to "+h.host+": "+printable(err.Error()))
-		return nil, &o
-	}
-	return newClient(newCut(ctx, nc), h.host, h.addr.String()), nil
+	return d.dial(ctx, "tcp", h.addr.String())
 }
 
 // greet reads the greeting and says EHLO.

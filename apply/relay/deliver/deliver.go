@@ -13,6 +13,10 @@
 // next hops of a connector. A connection is kept for further messages, up to
 // max_messages_per_connection, and closed when it has been idle for some seconds.
 //
+// The hosts of a next hop are tried in order of preference, and the addresses of
+// each by turns of the families, the next one 250 ms beside those before it (RFC
+// 8305). With source_address only its family is tried.
+//
 // A next hop that cannot be reached, or asks for patience, is left alone for a
 // while, and its whole queue waits with it. What the hop said about one recipient
 // concerns that recipient alone.

@@ -22,9 +22,15 @@ type hop struct {
 	addr netip.AddrPort
 }
 
-// hops are the addresses to try in order, found as they are asked for. In place
-// of a hop there may be the reason why a host, or all of them, has none.
-type hops = iter.Seq2[hop, *outcome]
+// place is a host, with its addresses in the order in which they are tried.
+type place struct {
+	host string
+	at   []netip.AddrPort
+}
+
+// places are the hosts to try in order, found as they are asked for. In place of
+// one there may be the reason why it, or all of them, cannot be tried.
+type places = iter.Seq2[place, *outcome]
 
 // Resolver is what delivery asks of DNS. *net.Resolver is one. Names with dots come
 // with the final one. An error that is a
@@ -42,9 +48,9 @@ type finder struct {
 	own  []netip.Addr // our own addresses
 }
 
-// smart gives the hops of smart hosts, in their order.
-func (f *finder) smart(ctx context.Context, hosts []string, port uint16) hops {
-	return func(yield func(hop, *outcome) bool) {
+// smart gives the places of smart hosts, in their order.
+func (f *finder) smart(ctx context.Context, hosts []string, port uint16) places {
+	return func(yield func(place, *outcome) bool) {
 		for _, s := range hosts {
 			host, p := splitHost(s, port)
 			addrs, o := f.addresses(ctx, host)
@@ -53,18 +59,24 @@ func (f *finder) smart(ctx context.Context, hosts []string, port uint16) hops {
 					o.kind, o.status = deferred, "4.4.4"
 					o.text = "the smart host " + host + " has no address in DNS"
 				}
-				if !yield(hop{}, o) {
+				if !yield(place{}, o) {
 					return
 				}
 				continue
 			}
-			for _, a := range addrs {
-				if !yield(hop{host, netip.AddrPortFrom(a, p)}, nil) {
-					return
-				}
+			if !yield(newPlace(host, addrs, p), nil) {
+				return
 			}
 		}
 	}
+}
+
+func newPlace(host string, addrs []netip.Addr, port uint16) place {
+	p := place{host: host}
+	for _, a := range interleave(addrs) {
+		p.at = append(p.at, netip.AddrPortFrom(a, port))
+	}
+	return p
 }
 
 // splitHost cuts host[:port].
@@ -77,12 +89,12 @@ func splitHost(s string, port uint16) (string, uint16) {
 	return strings.Trim(s, "[]"), port
 }
 
-// byMX gives the hops of a mail domain (RFC 5321, 5.1).
-func (f *finder) byMX(ctx context.Context, domain string, port uint16) hops {
-	return func(yield func(hop, *outcome) bool) {
+// byMX gives the places of a mail domain (RFC 5321, 5.1).
+func (f *finder) byMX(ctx context.Context, domain string, port uint16) places {
+	return func(yield func(place, *outcome) bool) {
 		hosts, o := f.exchangers(ctx, domain)
 		if o != nil {
-			yield(hop{}, o)
+			yield(place{}, o)
 			return
 		}
 		n, tried := 0, false
@@ -93,7 +105,7 @@ func (f *finder) byMX(ctx context.Context, domain string, port uint16) hops {
 					// Another exchanger may do; if none does, DNS may be half edited.
 					o = &outcome{kind: deferred, status: "4.4.4", text: "the mail exchanger " + host + " of " + domain + " has no address"}
 				}
-				if !yield(hop{}, o) {
+				if !yield(place{}, o) {
 					return
 				}
 				tried = true
@@ -101,16 +113,16 @@ func (f *finder) byMX(ctx context.Context, domain string, port uint16) hops {
 			}
 			if slices.ContainsFunc(addrs, func(a netip.Addr) bool { return slices.Contains(f.own, a) }) {
 				if !tried { // what is behind us leads back to us
-					yield(hop{}, loop(domain))
+					yield(place{}, loop(domain))
 				}
 				return
 			}
-			for _, a := range addrs {
-				if n++; n > hopMost || !yield(hop{host, netip.AddrPortFrom(a, port)}, nil) {
-					return
-				}
-				tried = true
+			addrs = addrs[:min(len(addrs), hopMost-n)]
+			n += len(addrs)
+			if !yield(newPlace(host, addrs, port), nil) || n == hopMost {
+				return
 			}
+			tried = true
 		}
 	}
 }
@@ -211,8 +223,8 @@ func underInvalid(name string) bool {
 	return name == "invalid" || strings.HasSuffix(strings.ToLower(name), ".invalid")
 }
 
-// route gives the hops of a next hop: a domain, or the connector's smart hosts.
-func (f *finder) route(ctx context.Context, s *schema.SendConnector, domain string) hops {
+// route gives the places of a next hop: a domain, or the connector's smart hosts.
+func (f *finder) route(ctx context.Context, s *schema.SendConnector, domain string) places {
 	if len(s.SmartHosts) > 0 {
 		return f.smart(ctx, s.SmartHosts, s.Port)
 	}

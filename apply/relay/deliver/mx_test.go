@@ -64,10 +64,12 @@ func TestNextHops(t *testing.T) {
 		f := &finder{dns: dns, self: []string{"relay.example.org"}, own: []netip.Addr{netip.MustParseAddr("203.0.113.25")}}
 		s := connector(t, tt.smart...)
 		var got []string
-		for h, o := range f.route(context.Background(), s, tt.domain) {
+		for p, o := range f.route(context.Background(), s, tt.domain) {
 			switch {
 			case o == nil:
-				got = append(got, h.host+" "+h.addr.String())
+				for _, at := range p.at {
+					got = append(got, p.host+" "+at.String())
+				}
 			case o.kind == refused:
 				got = append(got, "refused "+o.status)
 			case o.kind == deferred:

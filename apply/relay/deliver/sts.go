@@ -160,22 +160,22 @@ func errIfNone(addrs []netip.Addr, host string) error {
 }
 
 // bySTS applies the policy of a domain: the connector as it counts for it, and the
-// hops that may take its mail. While a policy is only tested, it changes nothing.
-func (s *sts) bySTS(ctx context.Context, c *schema.SendConnector, domain string, found hops) (*schema.SendConnector, hops) {
-	p := s.policy(ctx, domain)
+// places that may take its mail. While a policy is only tested, it changes nothing.
+func (s *sts) bySTS(ctx context.Context, c *schema.SendConnector, domain string, found places) (*schema.SendConnector, places) {
+	policy := s.policy(ctx, domain)
 	asked := *c
-	if p.mode != "enforce" {
+	if policy.mode != "enforce" {
 		asked.TLS.Verify = "none"
 		return &asked, found
 	}
 	asked.TLS.Mode, asked.TLS.Verify = "required", "certificate"
-	return &asked, func(yield func(hop, *outcome) bool) {
-		for h, o := range found {
-			if o == nil && !p.allows(h.host) {
-				no := local(deferred, "4.7.5", "the MTA-STS policy of "+domain+" does not name the mail exchanger "+h.host+": nothing is sent there")
-				h, o = hop{}, &no
+	return &asked, func(yield func(place, *outcome) bool) {
+		for p, o := range found {
+			if o == nil && !policy.allows(p.host) {
+				no := local(deferred, "4.7.5", "the MTA-STS policy of "+domain+" does not name the mail exchanger "+p.host+": nothing is sent there")
+				p, o = place{}, &no
 			}
-			if !yield(h, o) {
+			if !yield(p, o) {
 				return
 			}
 		}
