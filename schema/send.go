@@ -44,7 +44,7 @@ type SendAuth struct {
 func sendType() *Type {
 	tls := &Body{Attrs: []Attr{
 		{Name: "mode", Kind: OneOf("none", "opportunistic", "required"), Default: cty.StringVal("opportunistic"), Doc: "Whether TLS is used, or demanded."},
-		{Name: "verify", Kind: OneOf("none", "certificate", "domain", "dane", "mta_sts"), Default: cty.StringVal("none"), Doc: "How the next hop must prove itself."},
+		{Name: "verify", Kind: OneOf("none", "certificate", "domain", "dane", "mta_sts"), Default: cty.StringVal("none"), Doc: "How the next hop must prove itself. dane: by the TLSA records of each host that has them, as a validating resolver shows them (trusted_resolvers in mailrelay); mta_sts: by the policy of the domain."},
 		{Name: "domain", Kind: DomainName(), Doc: "The name that its certificate must bear with verify = \"domain\"."},
 		{Name: "ca", Kind: Path(true), Doc: "PEM file of roots of its own."},
 		{Name: "certificate", Kind: Path(true), Doc: "PEM file of the client certificate."},

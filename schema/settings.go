@@ -10,8 +10,11 @@ type Settings struct {
 	header
 	RequiredVersion string
 	Resolvers       []string // address:port; nil: the system's
-	OwnNetworks     []netipx.IPRange
-	StatePath       string // directory; empty: .mailrelay beside the configuration
+	// TrustedResolvers are believed when they say that an answer is secure by DNSSEC;
+	// address:port. nil: the system's, if they are on the same machine.
+	TrustedResolvers []string
+	OwnNetworks      []netipx.IPRange
+	StatePath        string // directory; empty: .mailrelay beside the configuration
 }
 
 // Own is the set of OwnNetworks.
@@ -40,6 +43,7 @@ func settingsType() *Type {
 			Attrs: []Attr{
 				{Name: "required_version", Kind: Text(), Doc: "Which versions of mailrelay may read this configuration."},
 				{Name: "resolvers", Kind: List(HostPort(53)), Doc: "Resolvers used to find name servers, address[:port]; the system's if not given."},
+				{Name: "trusted_resolvers", Kind: List(HostPort(53)), Doc: "Resolvers that validate DNSSEC and to which the way is safe, address[:port]: relays ask them for what tls { verify = \"dane\" } needs; the system's, if they are on the relay's own machine, if not given."},
 				{Name: "own_networks", Kind: Set(IPRange()), Default: ownNetworks(), Doc: "The networks that are ours: a right to relay from outside them is an open relay."},
 			},
 			Blocks: []Nested{{Name: "state", Doc: "Where applied revisions live.", Variants: []Variant{
@@ -48,7 +52,7 @@ func settingsType() *Type {
 			}}},
 		},
 		build: func(h header, o object) Block {
-			s := &Settings{header: h, RequiredVersion: o.str("required_version"), Resolvers: o.strs("resolvers"), OwnNetworks: o.ranges("own_networks")}
+			s := &Settings{header: h, RequiredVersion: o.str("required_version"), Resolvers: o.strs("resolvers"), TrustedResolvers: o.strs("trusted_resolvers"), OwnNetworks: o.ranges("own_networks")}
 			if state, ok := o.sub("state"); ok {
 				if f, ok := state.sub("file"); ok {
 					s.StatePath = f.str("path")

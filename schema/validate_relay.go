@@ -71,14 +71,23 @@ func (v *validation) pair(b Block, certificate string, key Secret) {
 	}
 }
 
+// isAddress reports whether a host[:port] is an address.
+func isAddress(host string) bool {
+	if ap, err := netip.ParseAddrPort(host); err == nil {
+		return ap.IsValid()
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil
+}
+
 // sendConnectors finds TLS settings that contradict each other.
 func (v *validation) sendConnectors() {
 	for _, c := range All[*SendConnector](v.config) {
 		t := c.TLS
 		v.pair(c, t.Certificate, t.Key)
 		switch {
-		case t.Verify == "dane":
-			v.report(c, "tls.verify", "Verification is not in this version", "verify = %q is not in this version. Write \"certificate\", \"domain\" or \"mta_sts\".", t.Verify)
+		case t.Verify == "dane" && slices.ContainsFunc(c.SmartHosts, isAddress):
+			v.report(c, "tls.verify", "Smart host without a name", "verify = \"dane\" looks up TLSA records below the name of a host, and smart_hosts has an address. Write the host's name, or verify = \"certificate\" or \"domain\".")
 		case t.Verify == "mta_sts" && len(c.SmartHosts) > 0:
 			v.report(c, "tls.verify", "Policy of a smart host", "verify = \"mta_sts\" follows the policy of the recipient's domain about its own mail exchangers, and smart_hosts name others. Write \"certificate\" or \"domain\", or leave smart_hosts out.")
 		case t.Mode == "none" && t.Verify != "none":

@@ -24,6 +24,7 @@ type edition struct {
 	revision *revision.Revision
 	relay    *schema.Relay
 	policy   *decide.Policy
+	trusted  []string    // resolvers
 	bindings []string    // of all its receive connectors
 	tls      *tls.Config // for every connector that offers TLS
 	clients  *x509.CertPool
@@ -41,7 +42,7 @@ func (n *node) compile(r *revision.Revision) (*edition, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &edition{revision: r, servers: map[schema.Addr]*servers{}}
+	e := &edition{revision: r, trusted: c.Settings().TrustedResolvers, servers: map[schema.Addr]*servers{}}
 	if e.relay, err = pick(c, n.o.Relay); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mailrelay/mailrelay/apply/relay/admin"
 	"github.com/mailrelay/mailrelay/apply/relay/deliver"
+	"github.com/mailrelay/mailrelay/apply/relay/dnssec"
 	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
 	"github.com/mailrelay/mailrelay/apply/state"
@@ -28,6 +29,7 @@ type node struct {
 	limits    *limits
 	buffers   *buffers
 	journal   *journal.Journal
+	validator *dnssec.Resolver
 	metrics   *admin.Metrics
 	hashing   chan struct{} // a place for each password that may be checked at a time
 	refusing  chan struct{} // a place for each client that is told why before the banner
@@ -51,6 +53,7 @@ func newNode(ctx context.Context, o Options) *node {
 	n.listeners = listeners{listen: o.Listen, accept: n.accept, open: map[place]net.Listener{}}
 	n.metrics = admin.NewMetrics(n.snapshot)
 	n.journal = journal.New(journal.Options{Events: o.Events, Sinks: []journal.Sink{n.metrics}, Clock: o.Clock, Log: o.Log})
+	n.validator = dnssec.New(dnssec.Options{Dial: o.Dial, System: o.Resolvers, Clock: o.Clock})
 	n.said = state.Node{Name: nodeName(o.Relay), PID: os.Getpid(), At: o.Clock()}
 	return n
 }

@@ -54,9 +54,12 @@ type Options struct {
 	Listen   func(ctx context.Context, network, address string) (net.Listener, error)
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // nil: deliver.Dial
 	Resolver deliver.Resolver                                                     // nil: the system's
-	Roots    *x509.CertPool                                                       // nil: the system's
-	ReadFile func(name string) ([]byte, error)                                    // nil: os.ReadFile
-	Secret   func(schema.Secret) ([]byte, error)                                  // nil: a revision with secrets fails to load
+	// Resolvers gives the addresses of the system's resolvers, of which those on this
+	// machine are believed about DNSSEC. Nil: /etc/resolv.conf.
+	Resolvers func() ([]string, error)
+	Roots     *x509.CertPool                      // nil: the system's
+	ReadFile  func(name string) ([]byte, error)   // nil: os.ReadFile
+	Secret    func(schema.Secret) ([]byte, error) // nil: a revision with secrets fails to load
 	// LogDir gives the directory that is meant by that of a log block; nil: itself.
 	LogDir func(string) string
 	Spool  spool.Options    // Log and Clock are set by Run

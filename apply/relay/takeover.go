@@ -67,6 +67,7 @@ func (n *node) takeOver(r *revision.Revision) error {
 	}
 	use()
 	write()
+	n.validator.Trust(e.trusted)
 	n.runner.Use(e.policy, e.relay)
 	if old != nil {
 		old.retire()
@@ -92,7 +93,7 @@ func (n *node) openSpool(e *edition) (err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.runner = deliver.New(deliver.Options{
-		Spool: deliver.Disk(n.spool), Dial: n.o.Dial, Resolver: n.o.Resolver,
+		Spool: deliver.Disk(n.spool), Dial: n.o.Dial, Resolver: n.o.Resolver, Validator: n.validator,
 		Roots: n.o.Roots, ReadFile: n.o.ReadFile, Secret: n.o.Secret, Clock: n.o.Clock, Log: n.o.Log, Journal: n.journal, Sign: n.sign,
 		Delivered: n.o.Delivered, Grace: n.o.Grace,
 	})

@@ -25,7 +25,7 @@ var floors = []string{"schema", "plan", "apply", "cmd"}
 
 // owners are the only packages that may import a library.
 var owners = map[string][]string{
-	"github.com/miekg/dns":                  {"schema/rr", "plan/observe", "plan/observe/dnstest", "apply/dns"},
+	"github.com/miekg/dns":                  {"schema/rr", "plan/observe", "plan/observe/dnstest", "apply/dns", "apply/relay/dnssec"},
 	"github.com/emersion/go-smtp":           {"apply/relay", "cmd/mailrelay/internal/sandbox"},
 	"github.com/hashicorp/hcl/v2/hclsyntax": {"schema/lang"},
 	"github.com/hashicorp/hcl/v2/hclwrite":  {"schema/lang"},

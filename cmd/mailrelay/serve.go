@@ -42,9 +42,13 @@ func (a *app) serve(ctx context.Context, store *state.Dir, name string, log *slo
 	if err := store.Make(); err != nil {
 		return err
 	}
+	var resolvers func() ([]string, error) // nil: the system's
+	if a.world.resolvers != nil {
+		resolvers = func() ([]string, error) { return a.world.resolvers, nil }
+	}
 	err := relay.Run(ctx, relay.Options{
 		Store: store, Dir: store.Path(), Relay: name,
-		Listen: a.world.listen, Dial: a.world.dial, Resolver: a.world.resolver, Roots: a.world.roots,
+		Listen: a.world.listen, Dial: a.world.dial, Resolver: a.world.resolver, Resolvers: resolvers, Roots: a.world.roots,
 		ReadFile: a.world.readFile, LogDir: a.world.logDir, Secret: a.world.secret(a.dir), Clock: a.world.clock, Log: log, Events: events,
 	})
 	if err != nil {

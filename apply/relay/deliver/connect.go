@@ -21,16 +21,34 @@ type dialer struct {
 	clock func() time.Time
 }
 
+// terms are what a connection to one host must be.
+type terms struct {
+	s     *schema.SendConnector // the connector, as it counts for the domain or the host
+	tlsa  bool                  // the host has TLSA records
+	proof *proof                // with verify "dane"
+}
+
+// ask gives the terms for a host, or says why it is not tried.
+type ask func(ctx context.Context, p place) (terms, *outcome)
+
+// always are the same terms for all hosts.
+func always(s *schema.SendConnector) ask {
+	return func(context.Context, place) (terms, *outcome) { return terms{s: s}, nil }
+}
+
 // connect tries the hosts in order, and gives the first connection that is ready
-// for MAIL. asked is s, or what it comes to for one domain. Otherwise the outcome
-// is that of the last attempt, and never about a recipient.
-func (d *dialer) connect(ctx context.Context, s, asked *schema.SendConnector, helo string, hosts places) (*client, *outcome) {
+// for MAIL, on the terms that ask gives. Otherwise the outcome is that of the last
+// attempt, and never about a recipient.
+func (d *dialer) connect(ctx context.Context, s *schema.SendConnector, ask ask, helo string, hosts places) (*client, *outcome) {
 	var last *outcome
 	for p, o := range hosts {
 		if o == nil {
-			var c *client
-			if c, o = d.host(ctx, s, asked, helo, p); o == nil {
-				return c, nil
+			var t terms
+			if t, o = ask(ctx, p); o == nil {
+				var c *client
+				if c, o = d.host(ctx, s, t, helo, p); o == nil {
+					return c, nil
+				}
 			}
 		}
 		last = worse(last, o)
@@ -44,7 +62,7 @@ func (d *dialer) connect(ctx context.Context, s, asked *schema.SendConnector, he
 
 // host tries the addresses of one host. One that answers and then is of no use
 // leaves the others to be tried.
-func (d *dialer) host(ctx context.Context, s, asked *schema.SendConnector, helo string, p place) (*client, *outcome) {
+func (d *dialer) host(ctx context.Context, s *schema.SendConnector, t terms, helo string, p place) (*client, *outcome) {
 	hops, last := d.reachable(s, p)
 	for len(hops) > 0 {
 		nc, h, rest, o := d.race(ctx, s, hops)
@@ -52,14 +70,14 @@ func (d *dialer) host(ctx context.Context, s, asked *schema.SendConnector, helo 
 			return nil, worse(last, o)
 		}
 		hops = rest
-		c, o := d.hop(ctx, asked, helo, h, nc)
+		c, o := d.hop(ctx, t, helo, h, nc)
 		if o == nil {
 			d.avoid.opened(s, h)
 			c.at = h
 			return c, nil
 		}
 		o.host, o.addr = h.host, h.addr.String()
-		if o.kind != refused && ctx.Err() == nil && asked == s { // what one domain asks says nothing about others
+		if o.kind != refused && ctx.Err() == nil && t.s == s { // what one domain asks says nothing about others
 			d.avoid.add(s, h, *o, d.clock())
 		}
 		last = worse(last, o)
@@ -78,16 +96,16 @@ func worse(a, b *outcome) *outcome {
 
 // hop speaks to one address, over nc. Where TLS is only wished for, a failed
 // handshake is followed by a second connection without it.
-func (d *dialer) hop(ctx context.Context, s *schema.SendConnector, helo string, h hop, nc net.Conn) (*client, *outcome) {
-	c, o, again := d.try(ctx, s, helo, h, nc, s.TLS.Mode != "none")
-	if !again || mustTLS(s) || ctx.Err() != nil {
+func (d *dialer) hop(ctx context.Context, t terms, helo string, h hop, nc net.Conn) (*client, *outcome) {
+	c, o, again := d.try(ctx, t, helo, h, nc, t.s.TLS.Mode != "none")
+	if !again || mustTLS(t.s) || ctx.Err() != nil {
 		return c, o
 	}
-	nc, err := d.open(ctx, s.SourceAddress, h)
+	nc, err := d.open(ctx, t.s.SourceAddress, h)
 	if err != nil {
 		return nil, unreached(h, err)
 	}
-	c, o, _ = d.try(ctx, s, helo, h, nc, false)
+	c, o, _ = d.try(ctx, t, helo, h, nc, false)
 	return c, o
 }
 
@@ -99,7 +117,8 @@ func (d *dialer) close(s *schema.SendConnector, c *client) {
 
 // try makes nc ready for MAIL, or closes it. again means that TLS was what failed.
 // The connection ends when ctx does.
-func (d *dialer) try(ctx context.Context, s *schema.SendConnector, helo string, h hop, nc net.Conn, wantTLS bool) (_ *client, o *outcome, again bool) {
+func (d *dialer) try(ctx context.Context, t terms, helo string, h hop, nc net.Conn, wantTLS bool) (_ *client, o *outcome, again bool) {
+	s := t.s
 	c := newClient(newCut(ctx, nc), h.host, h.addr.String())
 	c.talk = d.talk.Outbound(s.Addr(), s.Verbose, c.nc.LocalAddr().String(), h.addr.String(), h.addr.Addr().String())
 	defer func() {
@@ -112,14 +131,14 @@ func (d *dialer) try(ctx context.Context, s *schema.SendConnector, helo string, 
 	}
 	switch {
 	case wantTLS && c.ext.startTLS:
-		if o = d.protect(ctx, c, s); o != nil {
+		if o = d.protect(ctx, c, t); o != nil {
 			return nil, o, o.kind != held // our own mistake is not for clear text to hide
 		}
 		if o = c.hello(helo); o != nil {
 			return nil, o, false
 		}
 	case mustTLS(s):
-		o = required(s, h)
+		o = required(t, h)
 		return nil, o, false
 	}
 	if s.Auth != nil {
@@ -131,7 +150,12 @@ func (d *dialer) try(ctx context.Context, s *schema.SendConnector, helo string, 
 }
 
 // required says why nothing goes to a host without TLS.
-func required(s *schema.SendConnector, h hop) *outcome {
+func required(t terms, h hop) *outcome {
+	s := t.s
+	if t.tlsa {
+		o := local(deferred, "4.7.10", h.host+" does not offer STARTTLS, and its TLSA records in DNS say that it does")
+		return &o
+	}
 	o := local(deferred, "4.7.10", h.host+" does not offer STARTTLS, and "+s.Addr().String()+" requires it")
 	if s.TLS.Mode == "none" { // only AUTH asks for it then
 		o = local(held, "4.7.10", s.Addr().String()+" has a user name but tls { mode = \"none\" }: a password is never sent in clear")
@@ -186,10 +210,10 @@ func (c *client) hello(helo string) *outcome {
 }
 
 // protect negotiates TLS.
-func (d *dialer) protect(ctx context.Context, c *client, s *schema.SendConnector) *outcome {
-	config, name, err := d.keys.config(s.TLS, mustTLS(s), c.host, d.clock())
+func (d *dialer) protect(ctx context.Context, c *client, t terms) *outcome {
+	config, name, err := d.keys.config(t, c.host, d.clock())
 	if err != nil { // nothing that the next hop could help
-		o := local(held, "4.3.5", s.Addr().String()+": "+printable(err.Error()))
+		o := local(held, "4.3.5", t.s.Addr().String()+": "+printable(err.Error()))
 		return &o
 	}
 	if err := c.startTLS(ctx, config, name); err != nil {

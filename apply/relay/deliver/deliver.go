@@ -58,9 +58,14 @@
 // counts: where it is enforced, nothing goes out but under TLS, to a host that the
 // policy names and whose certificate proves it; without one, mode alone counts.
 //
+// With verify = "dane" (RFC 7672) every host for which DNSSEC shows TLSA records must
+// prove itself by them; for one without them, or in a zone that is not signed, mode
+// alone counts. Nothing goes to a host whose records cannot be had, and nothing at
+// all while no answer of DNS can be believed: it is held, with the reason.
+//
 // With tls { mode = "opportunistic" } the connection is protected if the next hop
-// can, and the message goes in clear if not. With mode "required", any other
-// verify but "none", or auth, nothing goes out until the connection is what was asked for.
+// can, and the message goes in clear if not. With mode "required", verify
+// "certificate" or "domain", or auth, nothing goes out until the connection is what was asked for.
 package deliver
 
 import (
@@ -99,12 +104,13 @@ type Options struct {
 
 	// Dial connects; Source(ctx) gives it the local address that a connector wants.
 	// Nil means Dial.
-	Dial     func(ctx context.Context, network, address string) (net.Conn, error)
-	Resolver Resolver          // nil: the system's
-	Roots    *x509.CertPool    // nil: the system's; a connector with ca has its own
-	HTTP     http.RoundTripper // for MTA-STS policies; nil: by Dial, Resolver and Roots
-	ReadFile func(name string) ([]byte, error)
-	Secret   func(schema.Secret) ([]byte, error) // nil: connectors with secrets fail
+	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	Resolver  Resolver          // nil: the system's
+	Validator Validator         // for DANE; nil: there is none
+	Roots     *x509.CertPool    // nil: the system's; a connector with ca has its own
+	HTTP      http.RoundTripper // for MTA-STS policies; nil: by Dial, Resolver and Roots
+	ReadFile  func(name string) ([]byte, error)
+	Secret    func(schema.Secret) ([]byte, error) // nil: connectors with secrets fail
 
 	Clock func() time.Time // nil: time.Now. Timers are the runtime's
 	Log   *slog.Logger     // nil: none

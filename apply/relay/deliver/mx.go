@@ -71,6 +71,9 @@ func (f *finder) smart(ctx context.Context, hosts []string, port uint16) places 
 	}
 }
 
+// port is that of all the addresses.
+func (p place) port() uint16 { return p.at[0].Port() }
+
 func newPlace(host string, addrs []netip.Addr, port uint16) place {
 	p := place{host: host}
 	for _, a := range interleave(addrs) {

@@ -104,7 +104,7 @@ func TestRace(t *testing.T) {
 					s.SourceAddress = netip.MustParseAddr(tt.source)
 				}
 				began := time.Now()
-				c, o := d.connect(t.Context(), s, s, "relay.test", (&finder{dns: dns}).route(t.Context(), s, ""))
+				c, o := d.connect(t.Context(), s, always(s), "relay.test", (&finder{dns: dns}).route(t.Context(), s, ""))
 				took := time.Since(began)
 				used, text := "", ""
 				if o != nil {
@@ -139,7 +139,7 @@ func TestRaceRemembers(t *testing.T) {
 	s := connector(t, "192.0.2.1")
 	asked := *s
 	for range 2 {
-		_, o := d.connect(t.Context(), s, &asked, "relay.test", (&finder{}).route(t.Context(), s, ""))
+		_, o := d.connect(t.Context(), s, always(&asked), "relay.test", (&finder{}).route(t.Context(), s, ""))
 		if o == nil || o.addr != "192.0.2.1:25" {
 			t.Errorf("%+v", o)
 		}

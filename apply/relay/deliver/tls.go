@@ -35,14 +35,15 @@ type credentials struct {
 
 // config makes the TLS configuration for one connection to host, which is a name
 // or an address. name is what the certificate will have been verified for.
-func (k credentials) config(s schema.SendTLS, must bool, host string, now time.Time) (c *tls.Config, name string, err error) {
+func (k credentials) config(t terms, host string, now time.Time) (c *tls.Config, name string, err error) {
+	s := t.s.TLS
 	c = &tls.Config{
 		ServerName: host,
 		MinVersion: tls.VersionTLS12,
 		// Verification is done below, by the connector's own rules.
 		InsecureSkipVerify: true,
 	}
-	if !must {
+	if !mustTLS(t.s) {
 		c.MinVersion = tls.VersionTLS10 // better than the clear text that would follow
 	}
 	if _, err := netip.ParseAddr(host); err == nil {
@@ -60,8 +61,12 @@ func (k credentials) config(s schema.SendTLS, must bool, host string, now time.T
 		name = host
 	case "domain":
 		name = s.Domain
+	case "dane":
+		c.ServerName = t.proof.base // RFC 7672, 8.1
+		c.VerifyConnection = func(cs tls.ConnectionState) error { return t.proof.check(cs.PeerCertificates, now) }
+		return c, t.proof.base, nil
 	default:
-		return nil, "", fmt.Errorf("this version cannot verify by %q: nothing is sent without it; use verify = \"certificate\" or \"domain\"", s.Verify)
+		return nil, "", fmt.Errorf("verify = %q has no meaning here, and nothing is sent without it", s.Verify)
 	}
 	roots := k.roots
 	if s.CA != "" {

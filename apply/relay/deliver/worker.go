@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -106,18 +107,8 @@ func (w *worker) carry(j *job) {
 // connect opens a connection. If it cannot, it has dealt with j.
 func (w *worker) connect(j *job) bool {
 	r, l := w.r, w.lane
-	s := l.key.connector
-	helo := s.HELO
-	if helo == "" {
-		helo = l.conf.relay.Hostname
-	}
-	f := &finder{dns: r.o.Resolver, self: []string{l.conf.relay.Hostname, helo}, own: l.conf.relay.EgressAddresses}
 	domain := j.targets[0].to.Domain
-	asked, found := s, f.route(r.hard, s, domain)
-	if s.TLS.Verify == "mta_sts" && len(s.SmartHosts) == 0 {
-		asked, found = r.sts.bySTS(r.hard, s, domain, found)
-	}
-	c, o := r.dial.connect(r.hard, s, asked, helo, found)
+	c, o := r.reach(l, domain)
 	if o == nil {
 		w.c = c
 		r.mu.Lock()
@@ -154,6 +145,31 @@ func (w *worker) connect(j *job) bool {
 		r.fail(l, j, next)
 	}
 	return false
+}
+
+// reach connects to the next hop of a lane, for mail to domain.
+func (r *Runner) reach(l *lane, domain string) (*client, *outcome) {
+	s, ctx := l.key.connector, r.hard
+	helo := s.HELO
+	if helo == "" {
+		helo = l.conf.relay.Hostname
+	}
+	f := &finder{dns: r.o.Resolver, self: []string{l.conf.relay.Hostname, helo}, own: l.conf.relay.EgressAddresses}
+	ask, found := always(s), f.route(ctx, s, domain)
+	switch {
+	case s.TLS.Verify == "mta_sts" && len(s.SmartHosts) == 0:
+		var asked *schema.SendConnector
+		asked, found = r.sts.bySTS(ctx, s, domain, found)
+		ask = always(asked)
+	case s.TLS.Verify == "dane":
+		if o := r.mayDANE(ctx, s); o != nil {
+			return nil, o
+		}
+		d := newDANE(r.o.Validator, s, domain)
+		f.dns = d // found asks it only now
+		ask = func(ctx context.Context, p place) (terms, *outcome) { return d.terms(ctx, s, p) }
+	}
+	return r.dial.connect(ctx, s, ask, helo, found)
 }
 
 // astray gives the recipients of domain their outcome, and sends the others of j on
