@@ -1,9 +1,11 @@
 package schema
 
 import (
+	"strings"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
+	"golang.org/x/net/publicsuffix"
 )
 
 // Types of accepted domains.
@@ -22,6 +24,17 @@ type Domain struct {
 	Default         bool
 	Stage           Addr          // zero: none
 	Verification    *Verification // nil: no proof of ownership is asked for
+}
+
+// Public reports whether d holds names that everybody can own: it is everything, or
+// everything below a public suffix like com or co.uk.
+func (d *Domain) Public() bool {
+	base, wild := strings.CutPrefix(d.Name, "*.")
+	if d.Name == "*" || !wild && !d.MatchSubdomains {
+		return d.Name == "*"
+	}
+	suffix, icann := publicsuffix.PublicSuffix(base)
+	return suffix == base && (icann || !strings.Contains(base, "."))
 }
 
 // Recipients are known recipients of a domain.

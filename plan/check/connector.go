@@ -18,10 +18,11 @@ const shown = 5
 // themselves.
 func (i *inspection) connectors() {
 	for _, s := range i.policy.Standings(i.config.Settings().Own(), i.now) {
-		switch s.Relaying {
-		case decide.OpenRelay:
+		switch {
+		case s.Opens != nil: // MR102 says it of the domain
+		case s.Relaying == decide.OpenRelay:
 			i.open(s)
-		case decide.NoRelay:
+		case s.Relaying == decide.NoRelay:
 			i.nobody(s)
 		}
 		i.itself(s)

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
 	"github.com/mailrelay/mailrelay/schema"
 )
 
@@ -19,7 +17,7 @@ func (i *inspection) domains() {
 		}
 	}
 	for _, d := range schema.All[*schema.Domain](i.config) {
-		if base, wild := strings.CutPrefix(d.Name, "*."); d.Name == "*" || (wild || d.MatchSubdomains) && public(base) {
+		if d.Public() {
 			i.add(d, "MR102", Error, d.Addr().String()+" opens the relay for everybody",
 				"An accepted domain %s takes mail for domains that are not yours from every client that may send at all, whatever the rights of its connector. List the domains that are yours; to let some clients send anywhere, give their connector accept_any_recipient.", d.Name)
 			continue
@@ -32,12 +30,6 @@ func (i *inspection) domains() {
 			i.way(d)
 		}
 	}
-}
-
-// public reports whether everybody may register names below the name.
-func public(name string) bool {
-	suffix, icann := publicsuffix.PublicSuffix(name)
-	return suffix == name && (icann || !strings.Contains(name, "."))
 }
 
 // way reports MR301: mail for those who are not listed has no way out.

@@ -34,6 +34,9 @@ func (p *Policy) compileDomains(c *schema.Config) error {
 			block:   d,
 			unknown: Reply{550, [3]int{5, 1, 1}, fmt.Sprintf("User unknown: the recipient is not listed for %s", d.Addr())},
 		}
+		if base, _ := strings.CutPrefix(d.Name, "*."); d.Public() && base != "*" {
+			p.public = append(p.public, "stranger."+base)
+		}
 		if c.Gated[d.Addr()] {
 			a.gate = unverified(d)
 		}

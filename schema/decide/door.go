@@ -110,6 +110,13 @@ func within(a, b *netipx.IPSet) *netipx.IPSet {
 	return set(&in)
 }
 
+func union(a, b *netipx.IPSet) *netipx.IPSet {
+	var all netipx.IPSetBuilder
+	all.AddSet(a)
+	all.AddSet(b)
+	return set(&all)
+}
+
 func without(a, b *netipx.IPSet) *netipx.IPSet {
 	var left netipx.IPSetBuilder
 	left.AddSet(a)

@@ -54,6 +54,7 @@ type Policy struct {
 	standard   string                // the default domain
 	receives   []*Receive            // sorted by address
 	examples   []string              // an accepted domain of each type that there is
+	public     []string              // a domain of somebody in each accepted one that everybody can own
 }
 
 // Compile makes a Policy of a validated configuration. The error names the block

@@ -39,31 +39,42 @@ type Standing struct {
 	// Clients are the addresses that the connector answers; Foreign are those of
 	// them that are not ours, if it is an OpenRelay.
 	Clients, Foreign *netipx.IPSet
-	To               string    // a domain that is not accepted here and can be reached; empty: none can
-	Because          []Because // the reasons, for one client that can do it
+	// Free are the clients that reach a domain of others without credentials; Proved
+	// are those that do with some.
+	Free, Proved *netipx.IPSet
+	To           string         // a domain of others that can be reached; empty: none can
+	Opens        *schema.Domain // the accepted domain that holds To, which others can own; nil: a right does it
+	Because      []Because      // the reasons, for one client that can do it
 }
 
 // Standings judges every receive connector at the time at, sorted by address. It
 // asks the same rules as a relay does, about clients of every kind. own are the
 // networks that are ours.
 func (p *Policy) Standings(own *netipx.IPSet, at time.Time) []Standing {
+	return p.StandingsOf("", own, at)
+}
+
+// StandingsOf is Standings for one principal alone: anonymous, authenticated,
+// partner, externally_secured or user:NAME, whether a permission names it or not.
+// Empty means all.
+func (p *Policy) StandingsOf(who string, own *netipx.IPSet, at time.Time) []Standing {
 	doors := p.doors(at)
 	var out []Standing
 	for _, r := range p.receives {
-		out = append(out, p.standing(r, doors[r], own))
+		out = append(out, p.standing(r, doors[r], r.principals(who), own))
 	}
 	return out
 }
 
-func (p *Policy) standing(r *Receive, doors []door, own *netipx.IPSet) Standing {
+func (p *Policy) standing(r *Receive, doors []door, principals []string, own *netipx.IPSet) Standing {
 	var clients netipx.IPSetBuilder
 	for _, d := range doors {
 		clients.AddSet(d.clients)
 	}
-	s := Standing{Connector: r.Block, Clients: set(&clients), Foreign: &netipx.IPSet{}}
+	s := Standing{Connector: r.Block, Clients: set(&clients), Foreign: &netipx.IPSet{}, Free: &netipx.IPSet{}, Proved: &netipx.IPSet{}}
 	foreign := r.foreign(p)
 	for _, d := range doors {
-		for _, who := range r.principals() {
+		for _, who := range principals {
 			c := r.as(d, who)
 			to, ok := p.reaches(c, r, foreign)
 			switch {
@@ -83,7 +94,13 @@ func (s *Standing) raise(p *Policy, r *Receive, d door, who string, c Client, m 
 	public := without(d.clients, own)
 	liars := without(r.proxies, own)
 	verdict := ScopedRelay
-	switch credentials := who != "anonymous" && who != "externally_secured"; {
+	credentials := who != "anonymous" && who != "externally_secured"
+	if credentials {
+		s.Proved = union(s.Proved, d.clients)
+	} else {
+		s.Free = union(s.Free, d.clients)
+	}
+	switch {
 	case credentials:
 		public, liars = &netipx.IPSet{}, &netipx.IPSet{}
 	case len(public.Ranges()) > 0:
@@ -94,17 +111,17 @@ func (s *Standing) raise(p *Policy, r *Receive, d door, who string, c Client, m 
 	case r.secured:
 		verdict = TrustedRelay
 	}
-	var all netipx.IPSetBuilder
-	all.AddSet(s.Foreign)
-	all.AddSet(public)
 	if c.Unix == "" {
-		all.AddSet(liars)
+		public, s.Free = union(public, liars), union(s.Free, liars) // none with credentials
 	}
-	s.Foreign = set(&all)
+	s.Foreign = union(s.Foreign, public)
 	if verdict <= s.Relaying {
 		return
 	}
-	s.Relaying, s.Principal, s.To = verdict, who, m.to.Domain
+	s.Relaying, s.Principal, s.To, s.Opens = verdict, who, m.to.Domain, nil
+	if a := p.accepted(s.To); a != nil {
+		s.Opens = a.block
+	}
 	_, s.Because = p.Explain(c, m.from, m.to)
 	if len(liars.Ranges()) > 0 {
 		t := &trace{reasons: s.Because}
@@ -116,8 +133,7 @@ func (s *Standing) raise(p *Policy, r *Receive, d door, who string, c Client, m 
 // message is one that a client might send.
 type message struct{ from, to schema.Mailbox }
 
-// reaches finds a message of c to a domain that is not accepted here, and that r
-// would take.
+// reaches finds a message of c to a domain of others that r would take.
 func (p *Policy) reaches(c Client, r *Receive, foreign []string) (message, bool) {
 	for _, domain := range foreign {
 		m := message{to: schema.Mailbox{Local: "someone", Domain: domain}}
@@ -135,9 +151,19 @@ func (p *Policy) reaches(c Client, r *Receive, foreign []string) (message, bool)
 func strangers() []string { return []string{"stranger.invalid", "stranger.test"} }
 
 // foreign are examples of the domains that r lets through as far as its own lists
-// go, and that are not accepted here.
+// go, and that are not ours: not accepted here, or by a domain that holds those of
+// everybody. Such a domain gives nobody a right, and opens the relay all the same.
 func (r *Receive) foreign(p *Policy) []string {
-	return slices.DeleteFunc(examples(r.recipients, r.Block.AllowedRecipientDomains), func(d string) bool { return p.accepted(d) != nil })
+	out := examples(r.recipients, r.Block.AllowedRecipientDomains)
+	for _, d := range p.public {
+		if r.recipients == nil || r.recipients.contains(d) {
+			out = append(out, d)
+		}
+	}
+	return slices.DeleteFunc(out, func(d string) bool {
+		a := p.accepted(d)
+		return a != nil && !a.block.Public()
+	})
 }
 
 // someSenders are senders of every kind that the rules tell apart.
@@ -173,8 +199,20 @@ func examples(t *tree[struct{}], spaces []string) []string {
 	return out
 }
 
-// principals are who a client of r can be; without credentials first.
-func (r *Receive) principals() []string {
+// principals are who a client of r can be, without credentials first; of those only
+// the given one, if it is not empty.
+func (r *Receive) principals(only string) []string {
+	out := r.everybody()
+	if only == "" {
+		return out
+	}
+	if strings.HasPrefix(only, "user:") && slices.Contains(out, "authenticated") {
+		return []string{only}
+	}
+	return slices.DeleteFunc(out, func(who string) bool { return who != only })
+}
+
+func (r *Receive) everybody() []string {
 	if r.secured {
 		return []string{"externally_secured"}
 	}
