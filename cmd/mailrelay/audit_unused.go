@@ -48,7 +48,7 @@ func (a *app) auditLogs(r *audit, c *schema.Config, long time.Duration, files []
 		}
 	}
 	if u.Messages == 0 {
-		return fmt.Errorf("the logs tell of no message that was taken (%d lines could not be read): give the JSON logs of a relay, events*.json in the directory of its log block", u.Unread)
+		return fmt.Errorf("the logs tell of no message that was taken (%s could not be read): give the JSON logs of a relay, events*.json in the directory of its log block", several(u.Unread, "line"))
 	}
 	list := uses.Unused(c, u.Since, now)
 	for _, x := range list {
@@ -106,7 +106,7 @@ func (u *unused) note(uses *decide.Uses, e journal.Event) {
 
 func (u *unused) text(b *strings.Builder) {
 	day := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
-	fmt.Fprintf(b, "\nNot used since %s, by %d messages from %s to %s:\n", day(u.Since), u.Messages, day(u.From), day(u.Until))
+	fmt.Fprintf(b, "\nNot used since %s, by %s from %s to %s:\n", day(u.Since), several(u.Messages, "message"), day(u.From), day(u.Until))
 	for _, g := range u.Grants {
 		where := g.Address
 		if g.Declared != "" {
@@ -128,9 +128,9 @@ func (u *unused) text(b *strings.Builder) {
 		fmt.Fprintf(b, "The logs begin on %s, so they cannot tell of the time before: ask for less, or give older logs too.\n", day(u.From))
 	}
 	if u.Unread > 0 {
-		fmt.Fprintf(b, "%d lines of the logs could not be read.\n", u.Unread)
+		fmt.Fprintf(b, "%s of the logs could not be read.\n", several(u.Unread, "line"))
 	}
 	if u.Elsewhen > 0 {
-		fmt.Fprintf(b, "%d messages came by connectors, or from clients, that the configuration does not know any more.\n", u.Elsewhen)
+		fmt.Fprintf(b, "%s came by connectors, or from clients, that the configuration does not know any more.\n", several(u.Elsewhen, "message"))
 	}
 }
