@@ -12,7 +12,8 @@ import (
 )
 
 // holding decides what of the relay stays in force while caches may still lead mail
-// to what stands now. It is nil where nothing has to wait.
+// to what stands now, and on what evidence the rest goes. It is nil where nothing of
+// the plan leads mail.
 type holding struct {
 	p       *Plan
 	base    *revision.Revision
@@ -32,7 +33,7 @@ type choice struct {
 // holding begins.
 func (p *Plan) holding(c *schema.Config, base *revision.Revision) *holding {
 	_, waits := p.waitFor(func(revision.Switched) bool { return true })
-	if !waits {
+	if !waits && len(p.leading) == 0 {
 		return nil
 	}
 	return &holding{p: p, base: base, c: c, types: schema.Types()}
@@ -67,8 +68,10 @@ func (h *holding) change(next schema.Block) error {
 	if len(stays) == 0 {
 		return nil
 	}
-	w, waits := h.p.waitFor(h.concerns(old))
+	concerns := h.concerns(old)
+	w, waits := h.p.waitFor(concerns)
 	if !waits {
+		h.p.rely(concerns)
 		return nil
 	}
 	for _, k := range stays {

@@ -28,7 +28,10 @@ type later struct {
 // way. nil: nothing has to wait. What cannot be put together is given up, and a
 // finding (MR402) says so.
 func (s *rrset) keepSenders(p *Plan) (*later, error) {
-	if s.at.key.Type != "TXT" || s.view.open != "" || s.view.set == nil || len(p.Switched) == 0 {
+	if s.at.key.Type != "TXT" || s.view.open != "" || s.view.set == nil || len(p.leading)+len(p.Switched) == 0 {
+		return nil, nil
+	}
+	if after, _ := s.after(); rr.Equal(s.view.set, after) {
 		return nil, nil
 	}
 	old, ok := s.replaced()
@@ -41,8 +44,10 @@ func (s *rrset) keepSenders(p *Plan) (*later, error) {
 			if err != nil || len(policy.Lost(old, next)) == 0 {
 				continue
 			}
-			w, waits := p.waitFor(func(sw revision.Switched) bool { return sw.Was != nil && sw.Zone == s.at.zone })
+			concerns := func(sw revision.Switched) bool { return sw.Was != nil && sw.Zone == s.at.zone }
+			w, waits := p.waitFor(concerns)
 			if !waits {
+				p.rely(concerns)
 				return nil, nil
 			}
 			l := &later{addr: want.block.Addr(), wait: w}

@@ -160,6 +160,14 @@ type SetChange struct {
 	Unseen bool `json:"unseen,omitempty"`
 }
 
+// Evidence is an RRset that a plan relies on and does not touch: it takes something
+// away because mail does not follow the RRset here.
+type Evidence struct {
+	Zone schema.Addr `json:"zone"`
+	Key  rr.Key      `json:"key"`
+	Set  *rr.Set     `json:"set,omitempty"` // as seen; nil: absent
+}
+
 // Status of an expectation.
 const (
 	Met   = "met"
@@ -199,6 +207,7 @@ type Plan struct {
 	Changes       []Change          // sorted by address; what stays as it is, is not listed
 	Drift         []Change          // what is ours and was changed by others: Before is ours, After what was seen
 	Sets          []SetChange       // sorted by zone and key
+	Relied        []Evidence        // what leads mail, where the plan takes away what could take it; sorted by zone and key
 	Adopted       []revision.Owned  // becomes ours without a write
 	Settled       []revision.Owned  // what is ours now, as far as it is known
 	Unsettled     []revision.Step   // of the base's intent: it is not known whether they were written
@@ -218,5 +227,6 @@ type Plan struct {
 	Seen          Seen
 	Stateless     bool // made with -state=none: compared with live DNS alone
 
-	unsure []revision.Switched // RRsets that lead mail nobody knows where
+	unsure  []revision.Switched // RRsets that lead mail nobody knows where
+	leading []leading           // RRsets that lead mail, and how they stand
 }

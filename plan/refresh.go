@@ -31,7 +31,7 @@ func (s Scope) refresh(c *schema.Config, base *revision.Revision, seen Seen, now
 	if err != nil {
 		return nil, err
 	}
-	p.Sets = nil
+	p.Sets, p.Relied = nil, nil
 	p.Retained, p.Pending = old.Retained, old.Pending
 	p.Changes = slices.DeleteFunc(p.Changes, func(ch Change) bool { return !slices.Contains([]Action{Import, NoOp, Inconclusive}, ch.Action) })
 	p.Findings = slices.DeleteFunc(p.Findings, func(f Finding) bool { return f.Code == takenOver })

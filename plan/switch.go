@@ -67,11 +67,19 @@ func route(set *rr.Set) []rr.Data {
 //	not seen yet          the old data           kept if this plan changes it, else it never was
 //	not seen yet          other data             since now
 //	not seen yet          not known              kept as it is
+//	seen before           the old data again   not seen, unless this plan decides on the RRset
 func (p *Plan) switches(c *schema.Config, base *revision.Revision, sets []rrset, views views) (unsure []revision.Switched) {
 	l := newLeaders(sets)
 	found := map[place][]revision.Switched{}
 	left := map[place]bool{} // out of the plan's scope: they stay as they are
+	ours := map[place]bool{} // of base's, those on which this plan decides
+	for _, s := range base.Switched {
+		ours[place{s.Zone, s.Key()}] = false
+	}
 	for _, s := range sets {
+		if _, switched := ours[s.at]; switched {
+			ours[s.at] = true
+		}
 		leads := l.of(s.at.key)
 		if leads == nil {
 			continue
@@ -85,6 +93,7 @@ func (p *Plan) switches(c *schema.Config, base *revision.Revision, sets []rrset,
 			unsure = append(unsure, at)
 			continue
 		}
+		p.leading = append(p.leading, leading{at, s.view.set})
 		after, _ := s.after()
 		if p.Scope.RefreshOnly {
 			after = s.view.set // nothing is written
@@ -108,7 +117,10 @@ func (p *Plan) switches(c *schema.Config, base *revision.Revision, sets []rrset,
 	known := map[place][]revision.Switched{}
 	for _, s := range base.Switched {
 		at := place{s.Zone, s.Key()}
-		planned := left[at] || p.Scope.RefreshOnly || slices.ContainsFunc(found[at], func(f revision.Switched) bool { return f.Since.IsZero() })
+		if !ours[at] {
+			s = p.again(c, base, s, views)
+		}
+		planned := left[at] || !ours[at] || p.Scope.RefreshOnly || slices.ContainsFunc(found[at], func(f revision.Switched) bool { return f.Since.IsZero() })
 		if s.Since.IsZero() {
 			if s = p.happened(c, base, s, views, planned); s.Was == nil {
 				continue
@@ -146,6 +158,20 @@ func (p *Plan) happened(c *schema.Config, base *revision.Revision, s revision.Sw
 		s.Since = p.moment()
 	case !planned:
 		s.Was = nil
+	}
+	return s
+}
+
+// again notes how an RRset that was switched stands now, if nothing of it is wanted or
+// ours any more. One that others turned back leads mail as it did before.
+func (p *Plan) again(c *schema.Config, base *revision.Revision, s revision.Switched, views views) revision.Switched {
+	v := views.at(s.Zone, s.Key())
+	if v.open != "" || Zone(c, base, s.Zone, s.Key().Name) == nil {
+		return s
+	}
+	p.leading = append(p.leading, leading{s, v.set})
+	if !s.Lowered && slices.Equal(route(v.set), s.Was) {
+		s.Since = time.Time{}
 	}
 	return s
 }

@@ -33,7 +33,7 @@ func (a Ask) zone() schema.Addr {
 
 // Asks lists what a plan has to know first, sorted, nothing twice: each record and
 // each expectation of cfg, the proofs of ownership, and what base says is ours, was
-// about to be written, was switched and not seen yet, or waits. What left the
+// about to be written, was switched, or waits. What left the
 // configuration together with its zone is asked for in the zone as base had it. base
 // may be nil.
 func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
@@ -106,10 +106,8 @@ func ours(cfg *schema.Config, base *revision.Revision) []Ask {
 	for _, o := range base.Owned {
 		add(o.Zone, o.Set.Key(), false)
 	}
-	for _, s := range base.Switched {
-		if s.Since.IsZero() { // was it seen?
-			add(s.Zone, s.Key(), true)
-		}
+	for _, s := range base.Switched { // was it seen, or turned back?
+		add(s.Zone, s.Key(), true)
 	}
 	for _, s := range slices.Concat(base.Intent, base.Pending) {
 		for _, set := range []*rr.Set{s.Before, s.After} {

@@ -42,7 +42,8 @@ type Model struct {
 	Reach           reach.Diff       `json:"reach"` // what changes for the mail
 	Findings        []plan.Finding   `json:"findings"`
 	DNSChanges      []plan.SetChange `json:"dns_changes"`
-	Manual          []ByHand         `json:"manual"` // what people have to enter
+	ReliedOn        []plan.Evidence  `json:"relied_on"` // what leads mail, where the plan takes away what could take it
+	Manual          []ByHand         `json:"manual"`    // what people have to enter
 	NodesBehind     []plan.Node      `json:"nodes_behind"`
 	NodesGone       []plan.Node      `json:"nodes_gone"`
 	Summary         Summary          `json:"summary"`
@@ -153,7 +154,7 @@ func NewModel(p *plan.Plan) (*Model, error) {
 		FormatVersion: FormatVersion, Timestamp: p.Made, Base: p.Base, BaseSerial: p.Serial, Config: p.Config,
 		Stateless: p.Stateless, Scope: p.Scope, Errored: p.Refused(), Converged: p.Converged(),
 		ResourceChanges: []ResourceChange{}, ResourceDrift: []ResourceChange{}, Inconclusive: []Open{}, Pending: []Pending{}, Checks: []Check{}, Verifications: []Verification{},
-		Reach: reach.Diff{Lines: append([]reach.Line{}, p.Reach.Lines...)}, Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), NodesBehind: append([]plan.Node{}, p.Behind...), NodesGone: append([]plan.Node{}, p.Gone...),
+		Reach: reach.Diff{Lines: append([]reach.Line{}, p.Reach.Lines...)}, Findings: append([]plan.Finding{}, p.Findings...), DNSChanges: append([]plan.SetChange{}, p.Sets...), ReliedOn: append([]plan.Evidence{}, p.Relied...), NodesBehind: append([]plan.Node{}, p.Behind...), NodesGone: append([]plan.Node{}, p.Gone...),
 		Target: p.Target, Moved: p.Moved, Evidence: p.Seen,
 	}
 	var err error
