@@ -23,8 +23,7 @@ func (r *run) bookkeeping() bool {
 	if r.base != nil {
 		before = waiting{r.base.Switched, r.base.Retained, r.base.Pending, r.base.Awaited}
 	}
-	begins := func(e revision.Entered) bool { return e.Since.IsZero() }
-	if r.base != nil && len(r.plan.Unsettled) == 0 && slices.ContainsFunc(r.base.Stages, begins) {
+	if r.base != nil && len(r.plan.Unsettled) == 0 && slices.ContainsFunc(r.base.Stages, r.begins) {
 		return true
 	}
 	was, err1 := json.Marshal(before)

@@ -230,7 +230,7 @@ func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.
 	open := slices.Concat(r.unsettled(steps), steps)
 	next := &revision.Revision{
 		Lineage: cmp.Or(r.plan.Seen.Lineage, rand.Text()), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
-		Target: r.plan.Target, Owned: owned, Intent: open, Stages: r.stages(len(open) == 0 && len(r.result.Failed) == 0),
+		Target: r.plan.Target, Owned: owned, Intent: open, Stages: r.stages(open),
 		Switched: r.plan.Switched, Retained: r.plan.Retained, Pending: r.plan.Pending, Proofs: r.plan.Proofs, Awaited: r.plan.Awaited,
 	}
 	if cur := r.result.Revision; cur != nil {
@@ -254,15 +254,21 @@ func (r *run) unsettled(again []revision.Step) []revision.Step {
 }
 
 // stages are those of the plan. One that is entered begins when everything is done
-// that belongs to it: its time is zero until then, and no hold runs.
-func (r *run) stages(done bool) []revision.Entered {
+// that belongs to it, by us and by others: its time is zero until then, and no hold
+// runs.
+func (r *run) stages(open []revision.Step) []revision.Entered {
 	out := slices.Clone(r.plan.Stages)
-	for i := range out {
-		if out[i].Since.IsZero() && done {
+	for i, e := range out {
+		if r.begins(e) && len(open) == 0 && len(r.result.Failed) == 0 {
 			out[i].Since = r.Clock().UTC()
 		}
 	}
 	return out
+}
+
+// begins reports whether a stage has not begun, and waits for nobody else.
+func (r *run) begins(e revision.Entered) bool {
+	return e.Since.IsZero() && !slices.Contains(r.plan.Entering, e.Domain)
 }
 
 func (o Options) event(a schema.Addr, err error, format string, args ...any) {

@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailrelay/mailrelay/plan/observe/dnstest"
 )
 
 const staged = `
@@ -60,5 +64,47 @@ func TestHoldBeginsWhenAllIsWritten(t *testing.T) {
 	}
 	if again := s.apply(s.plan()); again.Changed {
 		t.Error("it was recorded twice")
+	}
+}
+
+// TestHoldBeginsWhenAPersonHasWritten has a person write the records of a stage: its
+// hold runs from the apply that sees them. Those of another domain do not count.
+func TestHoldBeginsWhenAPersonHasWritten(t *testing.T) {
+	srv := startDNS(t)
+	s := newSite(t, t.TempDir())
+	byHand := strings.Replace(staged, staged[strings.Index(staged, `  update "rfc2136"`):strings.Index(staged, `record "new"`)], "}\n", 1)
+	s.write(byHand+`
+domain "other" {
+  name  = "fabrikam.com"
+  stage = stage.coexist
+}
+`, srv.Addr())
+	since := func() map[string]bool {
+		out := map[string]bool{}
+		for _, e := range s.current().Stages {
+			out[e.Domain.Name] = !e.Since.IsZero()
+		}
+		return out
+	}
+	s.apply(s.plan())
+	if diff := cmp.Diff(map[string]bool{"contoso": false, "other": true}, since()); diff != "" {
+		t.Errorf("begun before the record is entered: %s", diff)
+	}
+	if again := s.apply(s.plan()); again.Changed {
+		t.Error("an apply that saw nothing new made a revision")
+	}
+	srv.SetFault(func(dnstest.Request) dnstest.Fault { return dnstest.Fault{Code: 2} })
+	if again := s.apply(s.plan()); again.Changed || since()["contoso"] {
+		t.Error("begun while the record cannot be seen")
+	}
+	srv.SetFault(nil)
+	srv.Set("new.contoso.com.", "A", 3600, "192.0.2.1")
+	o := s.options()
+	o.Clock = func() time.Time { return begin }
+	if _, err := Run(t.Context(), s.plan(), o); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.current().Stages[0]; got.Domain.Name != "contoso" || !got.Since.Equal(begin) {
+		t.Errorf("when the record was seen: %+v", got)
 	}
 }

@@ -216,6 +216,7 @@ type Plan struct {
 	Proofs        []revision.Proof    // of the ownership of domains once this is applied
 	Verifications []Verification      // of the domains that ask for a proof
 	Stages        []revision.Entered  // the stage of each domain once this is applied
+	Entering      []schema.Addr       // domains whose stage begins only once others of their records have been seen
 	Awaited       []revision.Awaited  // the expectations that stay unmet, and since when
 	Switched      []revision.Switched // what caches may answer as it was, once this is applied
 	Retained      []revision.Retained // what stays in force beside the target until that is over

@@ -14,6 +14,7 @@ import (
 // once it is in, a gate that fails later is a warning. So it is for a domain that
 // goes back, which must be possible at any time.
 func (p *Plan) stages(c *schema.Config, base *revision.Revision) {
+	open := p.unseen()
 	for _, d := range schema.All[*schema.Domain](c) {
 		stage := schema.At[*schema.Stage](c, d.Stage)
 		if stage == nil {
@@ -32,6 +33,9 @@ func (p *Plan) stages(c *schema.Config, base *revision.Revision) {
 			unmet = append(unmet, why)
 		}
 		p.Stages = append(p.Stages, next)
+		if next.Since.IsZero() && slices.ContainsFunc(open, func(name string) bool { return holds(d.Base(), name) }) {
+			p.Entering = append(p.Entering, d.Addr())
+		}
 		for _, a := range stage.Requires {
 			if why := p.requirement(c, a); why != "" {
 				unmet = append(unmet, why)
@@ -41,6 +45,23 @@ func (p *Plan) stages(c *schema.Config, base *revision.Revision) {
 			p.Findings = append(p.Findings, Finding{Code: "MR401", Severity: severity, Addr: d.Addr(), Summary: summary, Detail: why, Decl: schema.Place(d.Decl()), Allowed: d.Allowed()["MR401"]})
 		}
 	}
+}
+
+// unseen are the full names of records that will not be as wanted after an apply: a
+// person has to enter them, or nothing certain is known of them.
+func (p *Plan) unseen() []string {
+	var out []string
+	for _, s := range p.Sets {
+		if s.Manual {
+			out = append(out, s.Key.Name)
+		}
+	}
+	for _, c := range p.Changes {
+		if k := c.Key(); c.Action == Inconclusive && k.Name != "" {
+			out = append(out, k.Name)
+		}
+	}
+	return out
 }
 
 // entered is the stage in which a domain is.
@@ -88,7 +109,7 @@ func (p *Plan) held(stage *schema.Stage, now revision.Entered, in bool) string {
 		return fmt.Sprintf("%s comes after %s, which has not been applied. Apply that first.", stage.Addr(), stage.After)
 	}
 	if now.Since.IsZero() {
-		return fmt.Sprintf("the apply that enters %s has not been finished, so its hold has not begun. Run mailrelay apply in that stage first.", now.Stage)
+		return fmt.Sprintf("the apply that enters %s has not been finished, or a person has yet to enter its records, so its hold has not begun. Run mailrelay apply in that stage first, once they are entered.", now.Stage)
 	}
 	if until := now.Since.Add(stage.Hold); p.Made.Before(until) {
 		return fmt.Sprintf("%s was entered at %s and holds for %s. Try again after %s.", now.Stage,

@@ -57,7 +57,7 @@ func (w waitingStatus) text(b *strings.Builder) {
 	}
 	for _, s := range w.Stages {
 		if s.Since.IsZero() {
-			fmt.Fprintf(b, "%s is about to enter %s: run mailrelay apply to finish that.\n", s.Domain, s.Stage)
+			fmt.Fprintf(b, "%s is about to enter %s: run mailrelay apply to finish that, once what others write of its records is entered.\n", s.Domain, s.Stage)
 			continue
 		}
 		fmt.Fprintf(b, "%s is in %s since %s.\n", s.Domain, s.Stage, s.Since.UTC().Format(time.RFC3339))
