@@ -21,6 +21,7 @@ type holding struct {
 	narrow  *narrowing // once something changes
 	types   []*schema.Type
 	choices []choice
+	mail    func(revision.Switched) bool // concerns any accepted domain; nil: nobody asked
 }
 
 // choice is something that should stay in force.
@@ -96,16 +97,26 @@ func (h *holding) over(a schema.Addr) (bool, error) {
 }
 
 // concerns says which switches have to do with a block: those of a domain's own
-// mail for the domain and its recipients, every one for what lets mail in and out.
+// mail for the domain and its recipients, those of every accepted domain for what
+// else lets mail in and out, and those of addresses for where clients that may relay
+// find the relay.
 func (h *holding) concerns(b schema.Block) func(revision.Switched) bool {
-	d, _ := b.(*schema.Domain)
-	if r, ok := b.(*schema.Recipients); ok {
-		d = schema.At[*schema.Domain](h.narrow.force, r.Domain)
+	switch b := b.(type) {
+	case *schema.Domain:
+		return leadsTo(b.Name)
+	case *schema.Recipients:
+		if d := schema.At[*schema.Domain](h.narrow.force, b.Domain); d != nil {
+			return leadsTo(d.Name)
+		}
+	case *schema.ReceiveConnector:
+		if everybodyRelays(b) {
+			return ofAddress
+		}
 	}
-	if d == nil {
-		return everything
+	if h.mail == nil {
+		h.mail = leadsToAny(schema.All[*schema.Domain](h.narrow.force))
 	}
-	return leadsTo(d.Name)
+	return h.mail
 }
 
 // settle keeps what can be kept. What would contradict the configuration is given

@@ -63,7 +63,7 @@ func (n *narrowing) of(old, next schema.Block) []kept {
 		return n.receive(old, next)
 	case *schema.Allowlist:
 		next, _ := next.(*schema.Allowlist)
-		return allowlist(old, next)
+		return n.allowlist(old, next)
 	case *schema.Relay:
 		if next == nil {
 			return []kept{{old.Addr(), old.Value()}}

@@ -1,10 +1,8 @@
 package plan
 
 import (
-	"maps"
 	"slices"
 
-	"github.com/zclconf/go-cty/cty"
 	"go4.org/netipx"
 
 	"github.com/mailrelay/mailrelay/schema"
@@ -13,17 +11,32 @@ import (
 // receive: a connector that is for fewer clients, or lets them do less. It stays as
 // it was, since a mixture of both could allow what neither does. Another connector
 // of the configuration may stand for one that goes.
+//
+// A right to relay never stays: who loses it, loses it at once, and so does who logs
+// on. Clients that may relay are led here by the name of the relay, and not by an
+// MX: all that stays for them is where they find it.
 func (n *narrowing) receive(old, next *schema.ReceiveConnector) []kept {
+	if everybodyRelays(old) {
+		if next == nil || !receivesLess(old, next) {
+			return nil
+		}
+		there := *old
+		there.Relay, there.Bindings = next.Relay, next.Bindings
+		if receivesLess(&there, next) {
+			return nil
+		}
+		return []kept{{old.Addr(), old.Value()}}
+	}
 	if next == nil {
 		for _, c := range schema.All[*schema.ReceiveConnector](n.c) {
-			if !receivesLess(old, c) {
+			if !receivesLess(forMX(old), forMX(c)) {
 				return nil
 			}
 		}
-	} else if !receivesLess(old, next) {
+	} else if !receivesLess(forMX(old), forMX(next)) {
 		return nil
 	}
-	return []kept{{old.Addr(), old.Value()}}
+	return []kept{{old.Addr(), withoutRights(old, next)}}
 }
 
 func receivesLess(old, next *schema.ReceiveConnector) bool {
@@ -95,59 +108,4 @@ func rangesLost(old, next []netipx.IPRange) bool {
 	}
 	s, err := b.IPSet()
 	return err != nil || len(s.Ranges()) > 0
-}
-
-// allowlist: addresses that left it, or that count under stricter terms. What came
-// to it counts at once.
-func allowlist(old, next *schema.Allowlist) []kept {
-	if next == nil {
-		return []kept{{old.Addr(), old.Value()}}
-	}
-	entries := func(a *schema.Allowlist) map[string]cty.Value {
-		if v := a.Value().GetAttr("entry"); !v.IsNull() {
-			return v.AsValueMap()
-		}
-		return nil
-	}
-	strict := func(a, b schema.Entry) bool {
-		sooner := !b.Expires.IsZero() && (a.Expires.IsZero() || b.Expires.Before(a.Expires))
-		return sooner || b.RequireTLS && !a.RequireTLS
-	}
-	all := maps.Clone(entries(next))
-	narrower := rangesLost(ranges(old), ranges(next))
-	for _, o := range old.Entries {
-		i := slices.IndexFunc(next.Entries, func(e schema.Entry) bool { return e.Label == o.Label })
-		if i >= 0 && strict(o, next.Entries[i]) || i < 0 && rangesLost([]netipx.IPRange{o.Range}, next.Addresses) {
-			narrower = true
-			if all == nil {
-				all = map[string]cty.Value{}
-			}
-			all[o.Label] = entries(old)[o.Label]
-		}
-	}
-	if !narrower {
-		return nil
-	}
-	v := with(next.Value(), "addresses", union(old.Value().GetAttr("addresses"), next.Value().GetAttr("addresses")))
-	if len(all) > 0 {
-		v = with(v, "entry", cty.MapVal(all))
-	}
-	return []kept{{old.Addr(), v}}
-}
-
-// ranges are all the addresses of a list, those of entries too.
-func ranges(a *schema.Allowlist) []netipx.IPRange {
-	out := slices.Clone(a.Addresses)
-	for _, e := range a.Entries {
-		out = append(out, e.Range)
-	}
-	return out
-}
-
-func union(a, b cty.Value) cty.Value {
-	all := append(a.AsValueSlice(), b.AsValueSlice()...)
-	if len(all) == 0 {
-		return b
-	}
-	return cty.SetVal(all)
 }

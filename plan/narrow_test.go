@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,21 +19,38 @@ func TestNarrowing(t *testing.T) {
 	words := func(ss ...string) cty.Value { return set(ss) }
 	type attrs = map[string]cty.Value
 	receive := func(over attrs) schema.Block {
-		a := attrs{"relay": str("relay.edge"), "remote_ip_ranges": words("10.0.0.0/8"), "permission_groups": words("anonymous_users"),
-			"permission": cty.ObjectVal(attrs{"anonymous": cty.ObjectVal(attrs{"allow": words("accept_any_recipient"), "deny": cty.SetValEmpty(cty.String)})})}
-		for k, v := range over {
-			a[k] = v
-		}
+		a := attrs{"relay": str("relay.edge"), "remote_ip_ranges": words("10.0.0.0/8"), "permission_groups": words("anonymous_users")}
+		maps.Copy(a, over)
 		return w.block(schema.Addr{Type: "receive_connector", Name: "x"}, a)
 	}
-	make := func(typ, name string, a attrs) schema.Block { return w.block(schema.Addr{Type: typ, Name: name}, a) }
-	domain := func(a attrs) schema.Block { return make("domain", "x", a) }
-	recipients := func(name string, list ...string) schema.Block {
-		return make("recipients", name, attrs{"domain": str("domain.x"), "addresses": words(list...)})
+	rights := func(principal, allow string, deny ...string) attrs {
+		p := attrs{"allow": words(allow), "deny": cty.SetValEmpty(cty.String)}
+		if deny != nil {
+			p["deny"] = words(deny...)
+		}
+		return attrs{"permission": cty.ObjectVal(attrs{principal: cty.ObjectVal(p)})}
 	}
-	send := func(name string, a attrs) schema.Block { return make("send_connector", name, a) }
+	relays := func(over attrs) schema.Block {
+		a := rights("anonymous", "accept_any_recipient")
+		maps.Copy(a, over)
+		return receive(a)
+	}
+	logOn := func(over attrs) schema.Block {
+		a := attrs{"permission_groups": words("anonymous_users", "exchange_users"), "auth_mechanisms": words("tls", "basic_auth"), "users": cty.ObjectVal(attrs{"file": str("/users")})}
+		maps.Copy(a, over)
+		return receive(a)
+	}
+	block := func(typ, name string, a attrs) schema.Block { return w.block(schema.Addr{Type: typ, Name: name}, a) }
+	domain := func(a attrs) schema.Block { return block("domain", "x", a) }
+	recipients := func(name string, list ...string) schema.Block {
+		return block("recipients", name, attrs{"domain": str("domain.x"), "addresses": words(list...)})
+	}
+	send := func(name string, a attrs) schema.Block { return block("send_connector", name, a) }
 	list := func(ranges ...string) schema.Block {
-		return make("allowlist", "x", attrs{"addresses": words(ranges...)})
+		return block("allowlist", "x", attrs{"addresses": words(ranges...)})
+	}
+	denies := func(principal string) cty.Value {
+		return cty.MapVal(attrs{principal: cty.ObjectVal(attrs{"allow": cty.SetValEmpty(cty.String), "deny": words("accept_any_recipient")})})
 	}
 	for _, tt := range []struct {
 		name string
@@ -42,7 +60,7 @@ func TestNarrowing(t *testing.T) {
 	}{
 		{"domain: gone", domain(attrs{"name": str("a.example")}), nil, map[string]attrs{"domain.x": {}}},
 		{"domain: another name", domain(attrs{"name": str("a.example")}), []schema.Block{domain(attrs{"name": str("b.example")})}, map[string]attrs{"domain.x.retained": {"name": str("a.example")}}},
-		{"domain: another address", domain(attrs{"name": str("a.example")}), []schema.Block{make("domain", "y", attrs{"name": str("a.example")})}, nil},
+		{"domain: another address", domain(attrs{"name": str("a.example")}), []schema.Block{block("domain", "y", attrs{"name": str("a.example")})}, nil},
 		{"domain: authoritative", domain(attrs{"name": str("a.example"), "type": str("internal_relay")}), []schema.Block{domain(attrs{"name": str("a.example")})}, map[string]attrs{"domain.x": {"type": str("internal_relay")}}},
 		{"domain: relayed", domain(attrs{"name": str("a.example")}), []schema.Block{domain(attrs{"name": str("a.example"), "type": str("internal_relay")})}, nil},
 		{"domain: no subdomains", domain(attrs{"name": str("a.example"), "match_subdomains": cty.True}), []schema.Block{domain(attrs{"name": str("a.example")})}, map[string]attrs{"domain.x": {"match_subdomains": cty.True}}},
@@ -57,13 +75,26 @@ func TestNarrowing(t *testing.T) {
 		{"send: disabled", send("x", attrs{"address_spaces": words("a.example")}), []schema.Block{send("x", attrs{"address_spaces": words("a.example"), "enabled": cty.False})}, map[string]attrs{"send_connector.x.retained": {"enabled": cty.True}}},
 		{"send: fewer spaces", send("x", attrs{"address_spaces": words("a.example", "b.example")}), []schema.Block{send("x", attrs{"address_spaces": words("b.example")})}, map[string]attrs{"send_connector.x.retained": {"address_spaces": words("a.example")}}},
 		{"send: smaller messages", send("x", attrs{"address_spaces": words("a.example")}), []schema.Block{send("x", attrs{"address_spaces": words("a.example"), "max_message_size": str("1MiB")})}, map[string]attrs{"send_connector.x": {"max_message_size": send("x", attrs{"address_spaces": words("a.example")}).Value().GetAttr("max_message_size")}}},
-		{"relay: gone", make("relay", "x", attrs{"hostname": str("x.example")}), nil, map[string]attrs{"relay.x": {}}},
+		{"relay: gone", block("relay", "x", attrs{"hostname": str("x.example")}), nil, map[string]attrs{"relay.x": {}}},
 		{"receive: gone", receive(nil), nil, map[string]attrs{"receive_connector.x": {}}},
 		{"receive: wider", receive(nil), []schema.Block{receive(attrs{"remote_ip_ranges": words("0.0.0.0/0")})}, nil},
 		{"receive: longer timeouts", receive(nil), []schema.Block{receive(attrs{"connection_timeout": str("20m"), "tarpit_interval": str("1s")})}, nil},
 		{"receive: fewer addresses", receive(nil), []schema.Block{receive(attrs{"remote_ip_ranges": words("10.0.0.0/9")})}, map[string]attrs{"receive_connector.x": {}}},
 		{"receive: no group", receive(nil), []schema.Block{receive(attrs{"permission_groups": cty.SetValEmpty(cty.String)})}, map[string]attrs{"receive_connector.x": {}}},
-		{"receive: no right", receive(nil), []schema.Block{receive(attrs{"permission": cty.NullVal(cty.DynamicPseudoType)})}, map[string]attrs{"receive_connector.x": {}}},
+		{"receive: no right to submit", receive(nil), []schema.Block{receive(rights("anonymous", "accept_any_sender", "smtp_submit"))}, map[string]attrs{"receive_connector.x": {}}},
+		{"relay: gone", relays(nil), nil, nil},
+		{"relay: no right", relays(nil), []schema.Block{receive(nil)}, nil},
+		{"relay: fewer addresses", relays(nil), []schema.Block{relays(attrs{"remote_ip_ranges": words("10.0.0.0/9")})}, nil},
+		{"relay: smaller messages", relays(nil), []schema.Block{relays(attrs{"max_message_size": str("1MiB")})}, nil},
+		{"relay: other bindings", relays(nil), []schema.Block{relays(attrs{"bindings": words("0.0.0.0:25")})}, map[string]attrs{"receive_connector.x": {}}},
+		{"relay: other bindings and fewer addresses", relays(nil), []schema.Block{relays(attrs{"bindings": words("0.0.0.0:25"), "remote_ip_ranges": words("10.0.0.0/9")})}, nil},
+		{"users: may not relay", logOn(nil), []schema.Block{logOn(attrs{"permission_groups": words("anonymous_users")})}, nil},
+		{"users: none", logOn(nil), []schema.Block{receive(nil)}, nil},
+		{"users: may not relay, and TLS", logOn(nil), []schema.Block{logOn(attrs{"permission_groups": words("anonymous_users"), "require_tls": cty.True})},
+			map[string]attrs{"receive_connector.x": {"require_tls": cty.False, "permission": denies("authenticated")}}},
+		{"users: others, and fewer addresses", logOn(nil), []schema.Block{logOn(attrs{"users": cty.ObjectVal(attrs{"file": str("/others")}), "remote_ip_ranges": words("10.0.0.0/9")})},
+			map[string]attrs{"receive_connector.x": {"remote_ip_ranges": words("10.0.0.0/8"), "users": cty.ObjectVal(attrs{"file": str("/others")})}}},
+		{"users: gone", logOn(nil), nil, map[string]attrs{"receive_connector.x": {"auth_mechanisms": words("tls"), "permission": denies("authenticated")}}},
 		{"receive: other bindings", receive(nil), []schema.Block{receive(attrs{"bindings": words("0.0.0.0:25")})}, map[string]attrs{"receive_connector.x": {}}},
 		{"receive: TLS", receive(nil), []schema.Block{receive(attrs{"require_tls": cty.True})}, map[string]attrs{"receive_connector.x": {}}},
 		{"receive: limited recipients", receive(nil), []schema.Block{receive(attrs{"allowed_recipient_domains": words("a.example")})}, map[string]attrs{"receive_connector.x": {}}},

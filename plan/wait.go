@@ -71,25 +71,6 @@ func named(s revision.Switched) string {
 	return fmt.Sprintf("%s %s", strings.TrimSuffix(s.Name, "."), s.Type)
 }
 
-// everything is concerned by every switch, but not by what is merely unsure.
-func everything(s revision.Switched) bool { return s.Was != nil }
-
-// leadsTo is what concerns an accepted domain: the mail of its name, or of one
-// below it, also where a wildcard answers for them (RFC 4592).
-func leadsTo(domain string) func(revision.Switched) bool {
-	if domain == "*" {
-		return func(revision.Switched) bool { return true }
-	}
-	base := "." + strings.TrimPrefix(domain, "*.") + "."
-	return func(s revision.Switched) bool {
-		below := func(name string) bool {
-			above, wild := strings.CutPrefix(name, "*")
-			return strings.HasSuffix("."+name, base) || wild && strings.HasSuffix(base, above)
-		}
-		return below(s.Name) || slices.ContainsFunc(s.Leads, below)
-	}
-}
-
 // hold makes a change wait.
 func (c *Change) hold(w wait) {
 	c.Held, c.NotBefore, c.Needs, c.Why = true, w.notBefore, w.needs, w.why

@@ -146,6 +146,27 @@ func (r *Receive) partner(c *Client) bool {
 	})
 }
 
+// Relays reports whether a principal, named as in schema.Permission, may relay to any
+// domain at a connector.
+func Relays(b *schema.ReceiveConnector, principal string) bool {
+	all := compileGrants(b)
+	var g grant
+	switch user, isUser := strings.CutPrefix(principal, "user:"); {
+	case isUser:
+		g = all.authenticated.and(all.users[strings.ToLower(user)])
+	case principal == "anonymous":
+		g = all.anonymous
+	case principal == "authenticated":
+		g = all.authenticated
+	case principal == "partner":
+		g = all.anonymous.and(all.partner)
+	case principal == "externally_secured":
+		g = all.secured
+	}
+	const relay = Submit | AnyRecipient
+	return g.rights()&relay == relay
+}
+
 // Rights are all the rights of the client at r.
 func (r *Receive) Rights(c Client) Right {
 	g, _ := r.grantOf(&c)
