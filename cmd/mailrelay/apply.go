@@ -193,7 +193,11 @@ func (a *app) replan(ctx context.Context, p *plan.Plan, store state.Store) (*pla
 	if err != nil {
 		return nil, err
 	}
-	return a.planOf(ctx, c, store)
+	base, err := store.Current(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the state: %w", err)
+	}
+	return a.planOf(ctx, c, store, base)
 }
 
 func (a *app) event(e apply.Event) {

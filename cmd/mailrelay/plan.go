@@ -112,30 +112,33 @@ func (a *app) makePlan(ctx context.Context) (*plan.Plan, state.Store, error) {
 	if err := a.scope.check(a.state); err != nil {
 		return nil, nil, err
 	}
+	early := a.readEarly(ctx)
 	c, err := a.loadFor(ctx, a.scope)
 	if err != nil {
 		return nil, nil, err
 	}
-	var store state.Store
-	if a.state != "none" {
-		if store, err = a.store(c); err != nil {
-			return nil, nil, err
-		}
+	if a.state == "none" {
+		p, err := a.planOf(ctx, c, nil, nil)
+		return p, nil, err
 	}
-	p, err := a.planOf(ctx, c, store)
+	store, err := a.store(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	base, err := early.current(ctx, store)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the state: %w", err)
+	}
+	p, err := a.planOf(ctx, c, store, base)
 	return p, store, err
 }
 
-// planOf asks, and compares with c, in the scope of a. store is nil with
-// -state=none.
-func (a *app) planOf(ctx context.Context, c *schema.Config, store state.Store) (*plan.Plan, error) {
-	var base *revision.Revision
+// planOf asks, and compares c with base, the current revision of store, in the
+// scope of a. store is nil with -state=none.
+func (a *app) planOf(ctx context.Context, c *schema.Config, store state.Store, base *revision.Revision) (*plan.Plan, error) {
 	var seen plan.Seen
 	var err error
 	if store != nil {
-		if base, err = store.Current(ctx); err != nil {
-			return nil, fmt.Errorf("reading the state: %w", err)
-		}
 		if base == nil {
 			seen.Lineage = rand.Text()
 		}
