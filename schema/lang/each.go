@@ -7,11 +7,13 @@ import (
 )
 
 // each is an element of for_each. The zero each is none.
-type each struct{ key, value cty.Value }
+type each struct {
+	key, value cty.Value
+	variables  map[string]cty.Value // what expressions see of it
+}
 
-// variables are what expressions see of e.
-func (e each) variables() map[string]cty.Value {
-	return map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": e.key, "value": e.value})}
+func newEach(key, value cty.Value) each {
+	return each{key, value, map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}}
 }
 
 // read gives what expr evaluates to if it is each.key, each.value or each.value.NAME

@@ -44,7 +44,7 @@ func (ev *evaluator) block(n *node) (cty.Value, hcl.Diagnostics) {
 		if inner == nil {
 			inner = ctx.NewChild()
 		}
-		inner.Variables = e.variables()
+		inner.Variables = e.variables
 		if v, ok := ev.again(n, inner, e, like); ok {
 			if n.used {
 				result[key] = v
@@ -111,7 +111,7 @@ func (ev *evaluator) elements(expr hclsyntax.Expression, v cty.Value) ([]each, b
 		if !value.IsWhollyKnown() {
 			return nil, false
 		}
-		out = append(out, each{key, value})
+		out = append(out, newEach(key, value))
 	}
 	if from != nil {
 		ev.elementsOf[from] = out

@@ -39,7 +39,7 @@ func (ts *tests) instances(ev *evaluator, n *node) hcl.Diagnostics {
 			return append(diags, d)
 		}
 		inner := ctx.NewChild()
-		inner.Variables = e.variables()
+		inner.Variables = e.variables
 		more := ts.instance(ev, n, inner, e.key.AsString())
 		if more.HasErrors() {
 			faulty++

@@ -26,6 +26,8 @@ func TestForEachIsBlocksWrittenOut(t *testing.T) {
 		{"one of two nested", "allowlist \"x\" {\n  entry \"192.0.2.1\" {\n    owner = KEY\n  }\n  entry \"192.0.2.2\" {\n    owner = \"x\"\n    require_tls = true\n  }\n}\n"},
 		{"nested that is fixed", "zone \"x\" {\n  name = VALUE\n  update \"rfc2136\" {\n    server = \"ns1.contoso.com\"\n    tsig {\n      name = \"k\"\n      secret = secret_file(\"/k\")\n    }\n  }\n}\n"},
 		{"inside of nested", "zone \"x\" {\n  name = \"contoso.com\"\n  servers = [\"${KEY}.example\"]\n  update \"rfc2136\" {\n    server = \"ns1.contoso.com\"\n    tsig {\n      name = KEY\n      secret = secret_file(\"/k\")\n    }\n  }\n}\n"},
+		{"instance of another", "record \"x\" {\n  zone = zone.z[KEY]\n  type = \"A\"\n  values = [\"192.0.2.1\"]\n}\nzone \"z\" {\n  FOREACH\n  name = VALUE\n}\n"},
+		{"instance of another by value", "record \"x\" {\n  zone = zone.z[VALUE]\n  type = \"A\"\n  values = [\"192.0.2.1\"]\n}\nzone \"z\" {\n  for_each = toset([\"one.example\", \"two.example\", \"three.example\"])\n  name = \"b.${KEY}\"\n}\n"},
 		{"free", "stage \"x\" {\n  mx = [\"10 ${KEY}.example.\"]\n  same = 1\n}\n"},
 		{"order", "stage \"x\" {\n  requires = [expect.e[KEY]]\n}\nexpect \"e\" {\n  FOREACH\n  name = VALUE\n  type = \"A\"\n  absent = true\n}\n"},
 	} {

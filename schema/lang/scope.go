@@ -102,6 +102,9 @@ func (s *scope) attr(a attribute) (cty.Value, bool) {
 	expr := a.src.Expr
 	if isRef {
 		expr = chosen(expr, s.ctx)
+		if a, ok := s.instanceOf(ref, expr); ok {
+			return a, true
+		}
 	}
 	v, ok := s.each.read(expr)
 	if !ok {
