@@ -9,30 +9,57 @@ import (
 	"github.com/mailrelay/mailrelay/schema/rr/policy"
 )
 
-// Includes lists what the SPF records that c writes, and those that stand in their
-// places, lead to, as far as seen tells, and what seen does not tell yet, sorted. Once
-// that has been asked for, there may be more: records lead to records. There is an
-// end to it, because nothing is followed far beyond what receivers follow.
-func Includes(c *schema.Config, seen []Observation) []Question {
-	var k *known // most configurations have no SPF record that leads anywhere
-	found := map[Question]bool{}
+// Includes finds out what the SPF records that a configuration writes, and those
+// that stand in their places, lead to. It is asked what is missing and told what was
+// seen of that, until nothing is missing: records lead to records. There is an end to
+// it, because nothing is followed far beyond what receivers follow.
+type Includes struct {
+	known known
+	open  []sender // of which it is not known whether everything is known
+}
+
+// sender is an SPF record at a place.
+type sender struct {
+	at   place
+	text string
+}
+
+// NewIncludes begins with what was seen already.
+func NewIncludes(c *schema.Config, seen []Observation) *Includes {
+	var i Includes
 	for _, r := range schema.All[*schema.Record](c) {
+		texts := spfOf(r)
+		if texts == nil {
+			continue
+		}
+		if i.known.views == nil { // most configurations have no SPF record that leads anywhere
+			i.known = known{follow(c, newViews(seen))}
+		}
 		at := placeOf(c, r)
-		for _, text := range spfOf(r) {
-			if k == nil {
-				k = &known{follow(c, newViews(seen))}
-			}
-			texts := []string{text}
-			if set := k.views.answer(at.zone, at.key).set; set != nil {
-				texts = append(texts, spfIn(set)...)
-			}
-			for _, t := range texts {
-				k.cost(at, t, func(q Question) { found[q] = true })
-			}
+		if set := i.known.views.answer(at.zone, at.key).set; set != nil {
+			texts = append(texts, spfIn(set)...)
+		}
+		slices.Sort(texts)
+		for _, text := range slices.Compact(texts) {
+			i.open = append(i.open, sender{at, text})
 		}
 	}
-	return slices.SortedFunc(maps.Keys(found), Question.compare)
+	return &i
 }
+
+// Missing lists, sorted, what was not seen yet.
+func (i *Includes) Missing() []Question {
+	missing := map[Question]bool{}
+	i.open = slices.DeleteFunc(i.open, func(s sender) bool {
+		whole := true
+		i.known.cost(s.at, s.text, func(q Question) { missing[q], whole = true, false })
+		return whole
+	})
+	return slices.SortedFunc(maps.Keys(missing), Question.compare)
+}
+
+// Learn takes in what was seen of what was missing.
+func (i *Includes) Learn(seen []Observation) { maps.Copy(i.known.views, newViews(seen)) }
 
 // placeOf is where a record stands.
 func placeOf(c *schema.Config, r *schema.Record) place {
@@ -44,7 +71,13 @@ func spfOf(r *schema.Record) []string {
 	if r.Type != "TXT" {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(r.Values), func(text string) bool { return policy.KindOf("", text) != policy.SPF })
+	var out []string
+	for _, text := range r.Values {
+		if policy.KindOf("", text) == policy.SPF {
+			out = append(out, text)
+		}
+	}
+	return out
 }
 
 // spfIn are the SPF records in an RRset.

@@ -70,11 +70,13 @@ func TestMeaning(t *testing.T) {
 			}
 			c := w.config(tt.config...)
 			seen := w.seen(c)
+			tree := NewIncludes(c, seen.RRsets)
 			for { // as package observe does: in the zone there is an answer, elsewhere there is none
-				missing := Includes(c, seen.RRsets)
+				missing := tree.Missing()
 				if len(missing) == 0 {
 					break
 				}
+				var more []Observation
 				for _, l := range missing {
 					o := Observation{Zone: l.Zone, Key: l.Key, Source: "ns1", Err: "no answer"}
 					if strings.HasSuffix(l.Key.Name, "contoso.com.") {
@@ -83,8 +85,10 @@ func TestMeaning(t *testing.T) {
 							o.Set = &set
 						}
 					}
-					seen.RRsets = append(seen.RRsets, o)
+					more = append(more, o)
 				}
+				tree.Learn(more)
+				seen.RRsets = append(seen.RRsets, more...)
 			}
 			p, err := Make(c, w.base, seen, now)
 			if err != nil {

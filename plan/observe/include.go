@@ -25,13 +25,16 @@ func (c *Client) includes(ctx context.Context, cfg *schema.Config, seen []plan.O
 	defer cancel()
 	quick := &Client{c.o}
 	quick.o.Retries = 0
-	known := seen
+	tree := plan.NewIncludes(cfg, seen)
+	var out []plan.Observation
 	for range rounds {
-		missing := plan.Includes(cfg, known)
+		missing := tree.Missing()
 		if len(missing) == 0 {
 			break
 		}
-		known = append(known, quick.RRsets(ctx, asksFor(cfg, missing))...)
+		more := quick.RRsets(ctx, asksFor(cfg, missing))
+		tree.Learn(more)
+		out = append(out, more...)
 	}
-	return known[len(seen):]
+	return out
 }

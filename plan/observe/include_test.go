@@ -51,7 +51,7 @@ c    MX  10 mail
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked for at the resolver -want +got\n%s", diff)
 	}
-	if missing := plan.Includes(cfg, seen.RRsets); len(missing) > 0 {
+	if missing := plan.NewIncludes(cfg, seen.RRsets).Missing(); len(missing) > 0 {
 		t.Errorf("%v is still missing", missing)
 	}
 	p, err := plan.Make(cfg, nil, seen, now)
