@@ -1,7 +1,7 @@
 package observe
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/mailrelay/mailrelay/plan"
@@ -17,11 +17,6 @@ type Ask struct {
 	// Itself asks what stands at the name itself: whether a wildcard answered is
 	// found out.
 	Itself bool
-}
-
-// compare orders by zone, then key.
-func (a Ask) compare(b Ask) int {
-	return cmp.Or(a.zone().Compare(b.zone()), a.Key.Compare(b.Key))
 }
 
 func (a Ask) zone() schema.Addr {
@@ -67,8 +62,23 @@ func Asks(cfg *schema.Config, base *revision.Revision) []Ask {
 	}
 	out = append(out, proofs(cfg, base)...)
 	out = append(out, known...)
-	slices.SortFunc(out, Ask.compare)
-	return once(out)
+	return sorted(out)
+}
+
+// sorted gives asks sorted by zone and key, nothing twice. The many of a zone are
+// next to each other after a sort of the few zones.
+func sorted(asks []Ask) []Ask {
+	byZone := map[schema.Addr][]Ask{}
+	for _, a := range asks {
+		byZone[a.zone()] = append(byZone[a.zone()], a)
+	}
+	out := asks[:0]
+	for _, z := range slices.SortedFunc(maps.Keys(byZone), schema.Addr.Compare) {
+		list := byZone[z]
+		slices.SortFunc(list, func(a, b Ask) int { return a.Key.Compare(b.Key) })
+		out = append(out, once(list)...)
+	}
+	return out
 }
 
 // once makes one of the asks of a sorted list that are about the same.

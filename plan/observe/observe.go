@@ -1,11 +1,11 @@
 package observe
 
 import (
-	"cmp"
 	"context"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/miekg/dns"
@@ -30,27 +30,26 @@ func (c *Client) RRsets(ctx context.Context, asks []Ask) []plan.Observation {
 func (c *Client) look(ctx context.Context, asks []Ask) ([]plan.Observation, []string) {
 	r := c.begin()
 	defer r.end()
+	var zones []*schema.Zone // in the order of asks, and so are the tasks: they need not be sorted any more
 	byZone := map[*schema.Zone][]rr.Key{}
 	for _, a := range asks {
+		if byZone[a.Zone] == nil {
+			zones = append(zones, a.Zone)
+		}
 		byZone[a.Zone] = append(byZone[a.Zone], a.Key)
 	}
-	var (
-		all []*task
-		mu  sync.Mutex
-		wg  sync.WaitGroup
-	)
+	var wg sync.WaitGroup
+	tasks := make([][]*task, len(zones))
 	slots := make(chan struct{}, c.o.InFlight) // the servers of all zones are looked up at the resolvers
-	for z, keys := range byZone {
+	for i, z := range zones {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			tasks := r.tasks(ctx, z, keys)
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, tasks...)
+			tasks[i] = r.tasks(ctx, z, byZone[z])
 		})
 	}
 	wg.Wait()
+	all := slices.Concat(tasks...)
 	r.run(ctx, all)
 	r.wildcards(ctx, asks, all)
 	all, remarks := onlyHere(all)
@@ -200,5 +199,11 @@ func (t *task) source(addr string) string {
 }
 
 func compare(a, b plan.Observation) int {
-	return cmp.Or(a.Zone.Compare(b.Zone), a.Key.Compare(b.Key), cmp.Compare(a.Source, b.Source))
+	if c := a.Zone.Compare(b.Zone); c != 0 {
+		return c
+	}
+	if c := a.Key.Compare(b.Key); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Source, b.Source)
 }

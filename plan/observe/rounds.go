@@ -21,15 +21,12 @@ import (
 // should see.
 func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision.Revision) plan.Seen {
 	var out plan.Seen
-	asked := map[Ask]bool{}
+	var all []Ask
 	look := func(asks []Ask) (new bool) {
-		asks = slices.DeleteFunc(asks, func(a Ask) bool { return asked[Ask{Zone: a.Zone, Key: a.Key}] })
-		if len(asks) == 0 {
+		if asks = unasked(asks, all); len(asks) == 0 {
 			return false
 		}
-		for _, a := range asks {
-			asked[Ask{Zone: a.Zone, Key: a.Key}] = true
-		}
+		all = append(all, asks...)
 		seen, remarks := c.look(ctx, asks)
 		out.RRsets = append(out.RRsets, seen...)
 		out.Remarks = append(out.Remarks, remarks...)
@@ -50,6 +47,18 @@ func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision
 		slices.SortStableFunc(out.RRsets, compare)
 	}
 	return out
+}
+
+// unasked are those of asks that are not in all.
+func unasked(asks, all []Ask) []Ask {
+	if len(asks) == 0 || len(all) == 0 {
+		return asks
+	}
+	asked := make(map[Ask]bool, len(all))
+	for _, a := range all {
+		asked[Ask{Zone: a.Zone, Key: a.Key}] = true
+	}
+	return slices.DeleteFunc(asks, func(a Ask) bool { return asked[Ask{Zone: a.Zone, Key: a.Key}] })
 }
 
 // beside asks for what may stand where an alias is to come.

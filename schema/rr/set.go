@@ -4,7 +4,6 @@
 package rr
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -40,7 +39,10 @@ func (k Key) String() string { return k.Name + " " + k.Type }
 
 // Compare orders keys by name, then type.
 func (k Key) Compare(l Key) int {
-	return cmp.Or(cmp.Compare(k.Name, l.Name), cmp.Compare(k.Type, l.Type))
+	if c := strings.Compare(k.Name, l.Name); c != 0 {
+		return c
+	}
+	return strings.Compare(k.Type, l.Type)
 }
 
 // Same reports whether s and t hold the same data; TTLs do not count.
