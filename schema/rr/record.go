@@ -1,6 +1,7 @@
 package rr
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,14 +65,14 @@ func Collect(k Key, records []dns.RR) (*Set, []string, error) {
 		if TypeOf(r) != k.Type {
 			continue
 		}
-		w, err := Wire(r)
+		b, err := rdata(r)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("%s: %w", r.Header().Name, err)
 		}
 		if t := r.Header().Ttl; len(values) == 0 || t < ttl {
 			ttl = t
 		}
-		values = append(values, value{Read(r), w})
+		values = append(values, value{dataOf(r, b), hex.EncodeToString(b)})
 	}
 	if len(values) == 0 {
 		return nil, nil, nil

@@ -48,8 +48,16 @@ func cutText(d Data) []string {
 // escape writes each byte of specials with a backslash before it, and each byte
 // beyond printable ASCII as \DDD (RFC 1035, 5.1).
 func escape(s, specials string) string {
+	plain := 0
+	for plain < len(s) && s[plain] >= ' ' && s[plain] <= '~' && strings.IndexByte(specials, s[plain]) < 0 {
+		plain++
+	}
+	if plain == len(s) {
+		return s
+	}
 	var b strings.Builder
-	for i := range len(s) {
+	b.WriteString(s[:plain])
+	for i := plain; i < len(s); i++ {
 		switch c := s[i]; {
 		case c < ' ' || c > '~':
 			fmt.Fprintf(&b, `\%03d`, c)

@@ -17,14 +17,19 @@ func Read(r dns.RR) Data {
 	if err != nil {
 		return ""
 	}
+	return dataOf(r, b)
+}
+
+// dataOf is Read of a record whose data on the wire is b.
+func dataOf(r dns.RR, b []byte) Data {
 	if !isNamed(TypeOf(r)) {
 		return genericData(b)
 	}
-	r, err = unpack(r.Header().Rrtype, b)
+	d, err := unpack(r.Header().Rrtype, b)
 	if err != nil {
 		return ""
 	}
-	return read(r)
+	return d
 }
 
 // read gives the data of a record of a type with a form of its own, in which
@@ -112,22 +117,24 @@ func rdata(r dns.RR) ([]byte, error) {
 // rootHeader is the length of the header of a record owned by the root.
 const rootHeader = 11
 
-// unpack reads data of the type with that number.
-func unpack(code uint16, data []byte) (dns.RR, error) {
+// unpack reads data of the type with that number. The Data is empty for a type
+// without a form of its own.
+func unpack(code uint16, data []byte) (Data, error) {
 	if len(data) > maxRdata {
-		return nil, fmt.Errorf("a record holds at most %d bytes", maxRdata)
+		return "", fmt.Errorf("a record holds at most %d bytes", maxRdata)
 	}
 	h := dns.RR_Header{Name: ".", Rrtype: code, Class: dns.ClassINET, Rdlength: uint16(len(data))}
 	r, end, err := dns.UnpackRRWithHeader(h, data, 0)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if end != len(data) {
-		return nil, fmt.Errorf("%d bytes are left over", len(data)-end)
+		return "", fmt.Errorf("%d bytes are left over", len(data)-end)
 	}
+	d := read(r)
 	// miekg/dns takes data that ends early, for the empty data of RFC 2136.
-	if f := formOf(TypeOf(r)); f.words > 0 && len(cut(string(read(r)), f.words)) < f.words {
-		return nil, fmt.Errorf("the data ends early")
+	if f := formOf(TypeOf(r)); f.words > 0 && len(cut(string(d), f.words)) < f.words {
+		return "", fmt.Errorf("the data ends early")
 	}
-	return r, nil
+	return d, nil
 }
