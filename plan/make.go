@@ -20,11 +20,8 @@ func Make(c *schema.Config, base *revision.Revision, seen Seen, now time.Time) (
 
 // compare is Make for the part of c that s asks for.
 func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now time.Time) (*Plan, error) {
-	target, err := revision.Objects(c)
-	if err != nil {
-		return nil, err
-	}
-	p := &Plan{Made: now, Scope: s, Target: target, Config: revision.ConfigHash(target), Seen: seen}
+	p := &Plan{Made: now, Scope: s, Seen: seen}
+	target := p.target(c)
 	if base == nil {
 		base = &revision.Revision{}
 	}
@@ -44,6 +41,9 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 		return nil, err
 	}
 	p.files(c, base)
+	if err := target(); err != nil {
+		return nil, err
+	}
 	if err := p.blocks(c, base); err != nil { // after records: they say what must wait
 		return nil, err
 	}
@@ -75,6 +75,20 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 	slices.SortStableFunc(p.Changes, byAddr)
 	slices.SortStableFunc(p.Drift, byAddr)
 	return p, nil
+}
+
+// target begins to write down what c asks for, beside whatever else is compared. Once
+// the function that it gives has returned, p.Target and p.Config are there.
+func (p *Plan) target(c *schema.Config) (wait func() error) {
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		if p.Target, err = revision.Objects(c); err == nil {
+			p.Config = revision.ConfigHash(p.Target)
+		}
+		done <- err
+	}()
+	return func() error { return <-done }
 }
 
 // blocks compares what the relay runs from: every counted block but records,
