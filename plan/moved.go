@@ -56,7 +56,10 @@ func zones(base *revision.Revision, c *schema.Config) []schema.Moved {
 	gone, come := map[string][]*schema.Zone{}, map[string][]*schema.Zone{} // by name
 	old := Zones(c, base)
 	for _, o := range base.Target {
-		if before[o.Addr] = true; o.Addr.Type != "zone" || c.Block(o.Addr) != nil || declared(o.Addr) {
+		if o.Addr.Type != "zone" {
+			continue
+		}
+		if before[o.Addr] = true; c.Block(o.Addr) != nil || declared(o.Addr) {
 			continue
 		}
 		if z := old(o.Addr, ""); z != nil {
@@ -86,10 +89,11 @@ func zones(base *revision.Revision, c *schema.Config) []schema.Moved {
 // rename applies the moves that c declares to base, and gives those that had an
 // effect, an instance each. Without any it gives base itself.
 func rename(base *revision.Revision, c *schema.Config) (*revision.Revision, moves, []schema.Moved, error) {
-	m := moves{declared: append(zones(base, c), c.Moved...), taken: make(map[schema.Addr]bool, len(base.Target))}
+	m := moves{declared: append(zones(base, c), c.Moved...)}
 	if len(m.declared) == 0 {
 		return base, m, nil, nil
 	}
+	m.taken = make(map[schema.Addr]bool, len(base.Target))
 	for _, o := range base.Target {
 		m.taken[o.Addr] = true
 	}

@@ -12,7 +12,7 @@ import (
 // was about to write, or had written, when it ended: what is there now says
 // which. Steps of which it is not known are open.
 func settle(c *schema.Config, base *revision.Revision, views views) (out map[place][]revision.Owned, open []revision.Step) {
-	out = map[place][]revision.Owned{}
+	out = make(map[place][]revision.Owned, len(base.Owned))
 	for _, o := range base.Owned {
 		at := place{o.Zone, o.Set.Key()}
 		out[at] = append(out[at], o)

@@ -1,8 +1,8 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/zclconf/go-cty/cty"
@@ -35,8 +35,9 @@ type wanted struct {
 //
 // proofs are records beside those of c.
 func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, proofs []*schema.Record) error {
-	want := map[place][]wanted{}
-	for _, r := range append(c.Records(), proofs...) {
+	all := append(c.Records(), proofs...)
+	want := make(map[place][]wanted, len(all))
+	for _, r := range all {
 		zone := schema.At[*schema.Zone](c, r.Zone)
 		if zone == nil {
 			return fmt.Errorf("%s: there is no %s", r.Addr(), r.Zone)
@@ -46,48 +47,27 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 			return fmt.Errorf("%s: %w", r.Addr(), err)
 		}
 		at := place{r.Zone, rr.Key{Name: rr.Full(r.Name, zone.Name), Type: r.Type}}
-		if data, err = alternative(r, zone.Name, data, views.at(at.zone, at.key)); err != nil {
-			return fmt.Errorf("%s: %w", r.Addr(), err)
+		if r.Or != nil {
+			if data, err = alternative(r, zone.Name, data, views.at(at.zone, at.key)); err != nil {
+				return fmt.Errorf("%s: %w", r.Addr(), err)
+			}
 		}
 		want[at] = append(want[at], wanted{r, data})
 	}
 	ours, open := settle(c, base, views)
 	p.Unsettled = open
-	places := map[place]bool{}
-	for at := range want {
-		places[at] = true
-	}
-	for at := range ours {
-		places[at] = true
-	}
-	sorted := make([]place, 0, len(places))
-	for at := range places {
-		sorted = append(sorted, at)
-	}
-	slices.SortFunc(sorted, func(a, b place) int {
-		return cmp.Or(a.zone.Compare(b.zone), a.key.Compare(b.key))
-	})
-	for _, at := range sorted {
-		p.Settled = append(p.Settled, ours[at]...)
-	}
-	leaving := map[place]bool{} // aliases of ours that go
-	for at := range ours {
-		if at.key.Type == "CNAME" && len(want[at]) == 0 {
-			leaving[at] = true
-		}
-	}
+	sorted := sortedPlaces(want, ours)
 	zones := Zones(c, base)
 	sets := make([]rrset, 0, len(sorted))
+	p.Settled = make([]revision.Owned, 0, len(sorted))
 	for _, at := range sorted {
-		v := views.at(at.zone, at.key)
-		alias := place{at.zone, rr.Key{Name: at.key.Name, Type: "CNAME"}}
-		if at.key.Type == "CNAME" && v.open == "" && v.set == nil && len(want[at]) > 0 {
-			v.open = inTheWay(at, views, want, ours)
+		s := rrset{at: at, view: views.at(at.zone, at.key), want: want[at], ours: ours[at], back: p.Scope.Back != 0}
+		p.Settled = append(p.Settled, s.ours...)
+		if len(s.want) > 0 && s.view.open == "" {
+			s.view.open = blocked(s, views, want, ours)
 		}
-		if v.open == "" && v.cname != "" && len(want[at]) > 0 && !leaving[alias] {
-			v.open = fmt.Sprintf("the name is an alias for %s, beside which nothing may stand; remove the alias first", v.cname)
-		}
-		sets = append(sets, rrset{at: at, view: v, want: want[at], ours: ours[at], manual: byHand(zones(at.zone, at.key.Name)), back: p.Scope.Back != 0})
+		s.manual = byHand(zones(at.zone, at.key.Name))
+		sets = append(sets, s)
 	}
 	p.unsure = p.switches(c, base, sets, views)
 	for _, s := range sets {
@@ -110,10 +90,49 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 	return nil
 }
 
+// sortedPlaces are those at which something is wanted or ours, by zone and key.
+func sortedPlaces(want map[place][]wanted, ours map[place][]revision.Owned) []place {
+	byZone := map[schema.Addr][]rr.Key{} // there are few zones to sort, and few keys in most
+	for at := range want {
+		byZone[at.zone] = append(byZone[at.zone], at.key)
+	}
+	for at := range ours {
+		if want[at] == nil {
+			byZone[at.zone] = append(byZone[at.zone], at.key)
+		}
+	}
+	out := make([]place, 0, len(want))
+	for _, zone := range slices.SortedFunc(maps.Keys(byZone), schema.Addr.Compare) {
+		keys := byZone[zone]
+		slices.SortFunc(keys, rr.Key.Compare)
+		for _, k := range keys {
+			out = append(out, place{zone, k})
+		}
+	}
+	return out
+}
+
 // BesideAlias are the types of record that are looked for where an alias is
 // wanted: nothing may stand beside one (RFC 1034, 3.6.2), and servers ignore an
 // alias that is added to other data without a word (RFC 2136, 3.4.2.2).
 func BesideAlias() []string { return []string{"A", "AAAA", "MX", "TXT"} }
+
+// blocked says why what is wanted in s cannot be there; empty if it can.
+func blocked(s rrset, views views, want map[place][]wanted, ours map[place][]revision.Owned) string {
+	if s.at.key.Type == "CNAME" && s.view.set == nil {
+		if why := inTheWay(s.at, views, want, ours); why != "" {
+			return why
+		}
+	}
+	if s.view.cname == "" {
+		return ""
+	}
+	alias := aliasOf(s.at)
+	if _, mine := ours[alias]; mine && want[alias] == nil {
+		return "" // it goes
+	}
+	return fmt.Sprintf("the name is an alias for %s, beside which nothing may stand; remove the alias first", s.view.cname)
+}
 
 // inTheWay says what stands where an alias is wanted and does not go with it;
 // empty if nothing does.

@@ -79,11 +79,16 @@ func oldZones(base *revision.Revision) map[schema.Addr][]*schema.Zone {
 
 // former lists the zones of base that c has no more, or has under another name.
 func former(c *schema.Config, base *revision.Revision) []revision.Object {
+	type zone struct {
+		addr schema.Addr
+		name string
+	}
 	var out []revision.Object
+	known := map[zone]bool{}
 	for _, o := range slices.Concat(revision.Only(base.Target, "zone"), base.Former) {
-		z, name := schema.At[*schema.Zone](c, o.Addr), zoneName(o)
-		known := slices.ContainsFunc(out, func(f revision.Object) bool { return f.Addr == o.Addr && zoneName(f) == name })
-		if (z == nil || z.Name != name) && !known {
+		is := zone{o.Addr, zoneName(o)}
+		if z := schema.At[*schema.Zone](c, o.Addr); (z == nil || z.Name != is.name) && !known[is] {
+			known[is] = true
 			out = append(out, o)
 		}
 	}
