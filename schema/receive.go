@@ -107,7 +107,7 @@ func receiveType() *Type {
 		{Name: "deny", Kind: Set(Right()), Default: cty.SetValEmpty(cty.String), Doc: "Rights that it has not, whatever allows them."},
 	}}
 	users := &Body{Attrs: []Attr{
-		{Name: "file", Kind: Path(true), Required: true, Doc: "File of name:hash lines, hashes by bcrypt."},
+		{Name: "file", Kind: Path(true), Required: true, Doc: "File of name:hash lines, hashes by bcrypt. It is read at each log-on; one that cannot be read leaves the users as they were."},
 	}}
 	dur, _ := within("1m")
 	size := Size(1, 1<<40)

@@ -186,7 +186,7 @@ func (n *node) upgrade(c *conn) error {
 	for {
 		e := n.current.Load()
 		l.client.Relay, l.client.At, l.client.TLS = e.relay.Addr(), n.o.Clock(), true
-		l.client.Names, l.client.Partner = partner(st, e.clients, n.o.Clock())
+		l.client.Names, l.client.Partner = partner(st, e.clients(), n.o.Clock())
 		r := e.policy.Receive(l.client)
 		if r == nil {
 			return errNobody

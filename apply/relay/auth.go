@@ -68,17 +68,12 @@ func (s *session) Auth(mechanism string) (sasl.Server, error) {
 
 // logOn checks a password, and that the user may submit here.
 func (s *session) logOn(e *edition, r *decide.Receive, name, password string) error {
-	known, err := s.n.users(r.Block.UsersFile)
-	if err != nil {
-		s.n.o.Log.Error("nobody can log on", "connector", r.Block.Addr(), "error", err)
-		return reply(454, 4, 7, 0, "Passwords cannot be checked at the moment; try again later")
-	}
-	hash, found := known[strings.ToLower(name)]
+	hash, found := e.users[r.Block.UsersFile].now()[strings.ToLower(name)]
 	if !found {
 		hash = []byte(dummy)
 	}
 	s.n.hashing <- struct{}{} // it takes a processor for a while: sessions that deliver go first
-	err = bcrypt.CompareHashAndPassword(hash, []byte(password))
+	err := bcrypt.CompareHashAndPassword(hash, []byte(password))
 	<-s.n.hashing
 	if err != nil || !found {
 		return s.failed(r.Block, reply(535, 5, 7, 8, "The name or the password is wrong"))
@@ -104,14 +99,30 @@ func (s *session) failed(b *schema.ReceiveConnector, r *smtp.SMTPError) error {
 	return r
 }
 
-// users reads a file of name:hash lines. Empty lines and those that begin with #
-// do not count. It is read at each log-on, so that a change needs nothing else.
-func (n *node) users(file string) (map[string][]byte, error) {
-	raw, err := n.o.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("users: %w", err)
+// users are the hashes of passwords, by name in lower case.
+type users map[string][]byte
+
+// users is a file of name:hash lines. It is read at each log-on, so that whoever is
+// taken out of it is out at once.
+func (n *node) users(file string) *fresh[users] {
+	return &fresh[users]{
+		what: "the list of users", attrs: []any{"file", file},
+		read: single(func() ([]byte, error) {
+			raw, err := n.o.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("users: %w", err)
+			}
+			return raw, nil
+		}),
+		make:  func(raw [][]byte) (users, error) { return readUsers(file, raw[0]) },
+		clock: n.o.Clock, log: n.o.Log,
 	}
-	out := map[string][]byte{}
+}
+
+// readUsers reads the lines of file. Empty ones and those that begin with # do not
+// count.
+func readUsers(file string, raw []byte) (users, error) {
+	out := users{}
 	for i, line := range bytes.Split(raw, []byte("\n")) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 || line[0] == '#' {

@@ -11,9 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/emersion/go-message/mail"
@@ -35,16 +33,8 @@ const (
 
 // signer signs with one key. It is safe for concurrent use.
 type signer struct {
-	conf  schema.DKIM
-	read  func(schema.Secret) ([]byte, error)
-	clock func() time.Time
-	log   *slog.Logger
-
-	mu    sync.Mutex
-	asked time.Time
-	raw   []byte // of which key was made
-	key   crypto.Signer
-	bad   string // why what was read last is of no use
+	conf schema.DKIM
+	key  *fresh[crypto.Signer]
 }
 
 // newSigners reads the keys of a relay. One that cannot be used is an error.
@@ -54,18 +44,22 @@ func (n *node) newSigners(r *schema.Relay) ([]*signer, error) {
 		if !c.Sign {
 			continue
 		}
-		s := &signer{conf: c, read: n.o.Secret, clock: n.o.Clock, log: n.o.Log}
-		raw, err := s.read(c.Key)
-		if err == nil {
-			s.key, err = readKey(raw)
-		}
-		if err != nil {
+		s := n.newSigner(c)
+		if err := s.key.start(); err != nil {
 			return nil, fmt.Errorf("%s: dkim %q: key: %w", r.Addr(), c.Name, err)
 		}
-		s.raw, s.asked = raw, s.clock()
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+func (n *node) newSigner(c schema.DKIM) *signer {
+	return &signer{c, &fresh[crypto.Signer]{
+		what: "a DKIM key", attrs: []any{"dkim", c.Name, "selector", c.Selector, "domain", c.Domain}, every: keyEvery,
+		read:  single(func() ([]byte, error) { return n.o.Secret(c.Key) }),
+		make:  func(raw [][]byte) (crypto.Signer, error) { return readKey(raw[0]) },
+		clock: n.o.Clock, log: n.o.Log,
+	}}
 }
 
 // readKey reads a private key, PEM: RSA or Ed25519.
@@ -95,36 +89,6 @@ func longEnough(key *rsa.PrivateKey) (crypto.Signer, error) {
 		return nil, fmt.Errorf("an RSA key needs %d bits, and this one has %d: make another", leastRSA, bits)
 	}
 	return key, nil
-}
-
-// current gives the key, read again from time to time. One that cannot be used
-// leaves the old one in use, and the log says so.
-func (s *signer) current() crypto.Signer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.clock()
-	if now.Sub(s.asked) < keyEvery {
-		return s.key
-	}
-	s.asked = now
-	raw, err := s.read(s.conf.Key)
-	if err == nil && bytes.Equal(raw, s.raw) {
-		s.bad = ""
-		return s.key
-	}
-	var key crypto.Signer
-	if err == nil {
-		key, err = readKey(raw)
-	}
-	switch {
-	case err == nil:
-		s.key, s.raw, s.bad = key, raw, ""
-		s.log.Info("a DKIM key has changed, and is in use", "dkim", s.conf.Name, "selector", s.conf.Selector, "domain", s.conf.Domain)
-	case err.Error() != s.bad:
-		s.bad = err.Error()
-		s.log.Error("a DKIM key has changed and cannot be used: messages are signed with the one before", "dkim", s.conf.Name, "error", err)
-	}
-	return s.key
 }
 
 // sign gives the signatures of a message, as fields that go before it. write
@@ -208,7 +172,7 @@ func (s *signature) begin(header []byte) error {
 			continue
 		}
 		to, err := dkim.NewSigner(&dkim.SignOptions{
-			Domain: c.Domain, Selector: c.Selector, Signer: one.current(), Hash: crypto.SHA256, HeaderKeys: keys,
+			Domain: c.Domain, Selector: c.Selector, Signer: one.key.now(), Hash: crypto.SHA256, HeaderKeys: keys,
 			HeaderCanonicalization: dkim.CanonicalizationRelaxed, BodyCanonicalization: dkim.CanonicalizationRelaxed,
 		})
 		if err != nil {

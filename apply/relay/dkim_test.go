@@ -175,24 +175,28 @@ func TestDKIMKeyChanges(t *testing.T) {
 	k := newKeyring(t)
 	k.add("s1", "contoso.com", "rsa")
 	now := time.Now()
-	s := &signer{conf: schema.DKIM{Name: "s1", Key: schema.Secret{File: k.file("s1")}}, clock: func() time.Time { return now }, log: newWorld(t, nil).o.Log}
-	s.read = func(s schema.Secret) ([]byte, error) { return os.ReadFile(s.File) }
-	first := s.current()
-	if first == nil {
-		t.Fatal("no key is read")
+	w := newWorld(t, func(o *Options) {
+		o.Clock = func() time.Time { return now }
+		o.Secret = func(s schema.Secret) ([]byte, error) { return os.ReadFile(s.File) }
+	})
+	n := newNode(t.Context(), w.o.withDefaults())
+	s := n.newSigner(schema.DKIM{Name: "s1", Key: schema.Secret{File: k.file("s1")}}).key
+	if err := s.start(); err != nil {
+		t.Fatal(err)
 	}
+	first := s.now()
 	k.write("s1", "not a key")
 	now = now.Add(keyEvery)
-	if got := s.current(); got != first || s.bad == "" {
+	if got := s.now(); got != first || s.bad == "" {
 		t.Errorf("a broken file gives %v, %q", got, s.bad)
 	}
 	k.add("s1", "contoso.com", "ed25519")
-	if got := s.current(); got != first {
+	if got := s.now(); got != first {
 		t.Error("the file is read at each message")
 	}
 	now = now.Add(keyEvery)
-	if _, ok := s.current().(ed25519.PrivateKey); !ok || s.bad != "" {
-		t.Errorf("the new key is not in use: %T, %q", s.current(), s.bad)
+	if _, ok := s.now().(ed25519.PrivateKey); !ok || s.bad != "" {
+		t.Errorf("the new key is not in use: %T, %q", s.now(), s.bad)
 	}
 }
 

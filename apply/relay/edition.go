@@ -27,7 +27,8 @@ type edition struct {
 	trusted  []string    // resolvers
 	bindings []string    // of all its receive connectors
 	tls      *tls.Config // for every connector that offers TLS
-	clients  *x509.CertPool
+	clients  func() *x509.CertPool
+	users    map[string]*fresh[users] // by file
 	signers  []*signer
 	servers  map[schema.Addr]*servers // by receive connector
 }
@@ -42,7 +43,7 @@ func (n *node) compile(r *revision.Revision) (*edition, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &edition{revision: r, trusted: c.Settings().TrustedResolvers, servers: map[schema.Addr]*servers{}}
+	e := &edition{revision: r, trusted: c.Settings().TrustedResolvers, servers: map[schema.Addr]*servers{}, users: map[string]*fresh[users]{}}
 	if e.relay, err = pick(c, n.o.Relay); err != nil {
 		return nil, err
 	}
@@ -60,8 +61,9 @@ func (n *node) compile(r *revision.Revision) (*edition, error) {
 		if b.Relay != e.relay.Addr() {
 			continue
 		}
-		if b.UsersFile != "" {
-			if _, err := n.users(b.UsersFile); err != nil {
+		if b.UsersFile != "" && e.users[b.UsersFile] == nil {
+			e.users[b.UsersFile] = n.users(b.UsersFile)
+			if err := e.users[b.UsersFile].start(); err != nil {
 				return nil, fmt.Errorf("%s: %w", b.Addr(), err)
 			}
 		}

@@ -71,7 +71,7 @@ func (s *session) client(e *edition) decide.Client {
 	c := s.c.client
 	c.Relay, c.At = e.relay.Addr(), s.n.o.Clock()
 	if s.c.tls != nil {
-		c.Names, c.Partner = partner(*s.c.tls, e.clients, c.At)
+		c.Names, c.Partner = partner(*s.c.tls, e.clients(), c.At)
 	}
 	if s.user == "" {
 		return c

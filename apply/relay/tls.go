@@ -22,36 +22,61 @@ import (
 // so it need not be changed often.
 const selfSignedFor = 10 * 365 * 24 * time.Hour
 
+// certificateEvery is how often a certificate is read again, when it is asked for.
+const certificateEvery = 10 * time.Second
+
 // protection makes the TLS settings of a relay: its certificate, given or made by
-// itself, and the authorities whose client certificates count.
-func (n *node) protection(r *schema.Relay) (*tls.Config, *x509.CertPool, error) {
+// itself, and the authorities whose client certificates count. They change with
+// their files.
+func (n *node) protection(r *schema.Relay) (c *tls.Config, clients func() *x509.CertPool, err error) {
 	t := schema.RelayTLS{MinVersion: "1.2"}
 	if r.TLS != nil {
 		t = *r.TLS
 	}
-	cert, err := n.certificate(r.Hostname, t)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", r.Addr(), err)
-	}
-	var clients *x509.CertPool
-	if t.ClientCA != "" {
-		raw, err := n.o.ReadFile(t.ClientCA)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: client_ca: %w", r.Addr(), err)
-		}
-		clients = x509.NewCertPool()
-		if !clients.AppendCertsFromPEM(raw) {
-			return nil, nil, fmt.Errorf("%s: client_ca: %s holds no certificate in PEM form", r.Addr(), t.ClientCA)
-		}
-	}
-	return &tls.Config{
-		Certificates: []tls.Certificate{cert},
-		MinVersion:   tlsVersion(t.MinVersion),
+	c = &tls.Config{
+		MinVersion: tlsVersion(t.MinVersion),
 		// Asked for and not verified: a client with a certificate that nobody knows
 		// must get in as one without. The session verifies.
 		ClientAuth: tls.RequestClientCert,
 		Time:       n.o.Clock,
-	}, clients, nil
+	}
+	if t.Certificate == "" {
+		own, err := n.selfSigned(r.Hostname)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", r.Addr(), err)
+		}
+		c.Certificates = []tls.Certificate{own}
+	} else {
+		given := n.certificate(r, t)
+		if err := given.start(); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", r.Addr(), err)
+		}
+		c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return given.now(), nil }
+	}
+	if t.ClientCA == "" {
+		return c, func() *x509.CertPool { return nil }, nil
+	}
+	pool := n.authorities(r, t.ClientCA)
+	if err := pool.start(); err != nil {
+		return nil, nil, fmt.Errorf("%s: client_ca: %w", r.Addr(), err)
+	}
+	return c, pool.now, nil
+}
+
+// authorities are the certificates of a file.
+func (n *node) authorities(r *schema.Relay, file string) *fresh[*x509.CertPool] {
+	return &fresh[*x509.CertPool]{
+		what: "client_ca", attrs: []any{"relay", r.Addr().String(), "file", file}, every: certificateEvery,
+		read: single(func() ([]byte, error) { return n.o.ReadFile(file) }),
+		make: func(raw [][]byte) (*x509.CertPool, error) {
+			pool := x509.NewCertPool()
+			if !pool.AppendCertsFromPEM(raw[0]) {
+				return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
+			}
+			return pool, nil
+		},
+		clock: n.o.Clock, log: n.o.Log,
+	}
 }
 
 func tlsVersion(s string) uint16 {
@@ -66,25 +91,32 @@ func tlsVersion(s string) uint16 {
 	return tls.VersionTLS12
 }
 
-func (n *node) certificate(host string, t schema.RelayTLS) (tls.Certificate, error) {
-	if t.Certificate == "" {
-		return n.selfSigned(host)
+// certificate is the one that was given, with its key.
+func (n *node) certificate(r *schema.Relay, t schema.RelayTLS) *fresh[*tls.Certificate] {
+	return &fresh[*tls.Certificate]{
+		what: "the certificate", attrs: []any{"relay", r.Addr().String(), "file", t.Certificate}, every: certificateEvery,
+		read: func() ([][]byte, error) {
+			chain, err := n.o.ReadFile(t.Certificate)
+			if err != nil {
+				return nil, fmt.Errorf("certificate: %w", err)
+			}
+			key := chain // one file may hold both
+			if !t.Key.IsZero() {
+				if key, err = n.o.Secret(t.Key); err != nil {
+					return nil, fmt.Errorf("key: %w", err)
+				}
+			}
+			return [][]byte{chain, key}, nil
+		},
+		make: func(raw [][]byte) (*tls.Certificate, error) {
+			cert, err := tls.X509KeyPair(raw[0], raw[1])
+			if err != nil {
+				return nil, fmt.Errorf("certificate %s: %w", t.Certificate, err)
+			}
+			return &cert, nil
+		},
+		clock: n.o.Clock, log: n.o.Log,
 	}
-	chain, err := n.o.ReadFile(t.Certificate)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate: %w", err)
-	}
-	key := chain // one file may hold both
-	if !t.Key.IsZero() {
-		if key, err = n.o.Secret(t.Key); err != nil {
-			return tls.Certificate{}, fmt.Errorf("key: %w", err)
-		}
-	}
-	cert, err := tls.X509KeyPair(chain, key)
-	if err != nil {
-		return cert, fmt.Errorf("certificate %s: %w", t.Certificate, err)
-	}
-	return cert, nil
 }
 
 // selfSigned reads the certificate made for host, or makes one and keeps it.
