@@ -71,7 +71,7 @@ func relayType() *Type {
 		intervals = append(intervals, cty.StringVal(s))
 	}
 	tls := &Body{Attrs: []Attr{
-		{Name: "certificate", Kind: Path(true), Doc: "PEM file of the certificate and its chain; self-signed and made once if not given."},
+		{Name: "certificate", Kind: Path(true), Doc: "PEM file of the certificate and its chain; self-signed and made once if not given. It, its key and client_ca are read again when they change; what cannot be used leaves the old in use."},
 		{Name: "key", Kind: SecretKind(true), Doc: "The certificate's key, PEM."},
 		{Name: "min_version", Kind: OneOf("1.0", "1.1", "1.2", "1.3"), Default: cty.StringVal("1.2"), Doc: "The lowest TLS version."},
 		{Name: "client_ca", Kind: Path(true), Doc: "PEM file of the authorities whose client certificates count as verified."},

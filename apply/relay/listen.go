@@ -133,7 +133,7 @@ func (l *listeners) reopen(ctx context.Context, moved []place) (err error) {
 }
 
 // one opens a listener. It is nil, without an error, for [::] on a machine that
-// has no IPv6.
+// has no IPv6, and for what another listener covers.
 func (l *listeners) one(ctx context.Context, p place) (net.Listener, error) {
 	one, err := l.listen(ctx, p.network, p.address)
 	if err != nil && p.network == "unix" && abandoned(ctx, p.address) {
@@ -143,6 +143,9 @@ func (l *listeners) one(ctx context.Context, p place) (net.Listener, error) {
 	}
 	if err == nil {
 		return one, nil
+	}
+	if errors.Is(err, ErrCovered) {
+		return nil, nil
 	}
 	if strings.HasPrefix(p.address, "[::]:") && (errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL)) {
 		return nil, nil

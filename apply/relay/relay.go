@@ -31,6 +31,7 @@ package relay
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -50,7 +51,8 @@ type Options struct {
 	Relay string // name of the relay block; empty if a configuration has one
 
 	// Listen opens a listener; nil is net.ListenConfig. network is tcp4, tcp6 or
-	// unix. The addresses of the connections it gives are those that count.
+	// unix. The addresses of the connections it gives are those that count. Its error
+	// may be ErrCovered.
 	Listen   func(ctx context.Context, network, address string) (net.Listener, error)
 	Dial     func(ctx context.Context, network, address string) (net.Conn, error) // nil: deliver.Dial
 	Resolver deliver.Resolver                                                     // nil: the system's
@@ -67,6 +69,9 @@ type Options struct {
 	Log    *slog.Logger     // nil: none
 	Events io.Writer        // journal events where no log directory is set; nil: nowhere
 
+	// Supervise, if not nil, is told what the relay does, with a sentence for people or
+	// nothing. It must not wait. See Phase.
+	Supervise func(Phase, string)
 	// Delivered is called for each recipient that a next hop has taken; it must not
 	// wait. Nil: not called.
 	Delivered func(deliver.Event)
@@ -76,6 +81,10 @@ type Options struct {
 	// ends. 0: 20 s.
 	Grace time.Duration
 }
+
+// ErrCovered is the error of Options.Listen for an address whose connections another
+// listener of the relay takes.
+var ErrCovered = errors.New("another socket takes these connections")
 
 func (o Options) withDefaults() Options {
 	if o.Listen == nil {
@@ -98,6 +107,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Grace == 0 {
 		o.Grace = 20 * time.Second
+	}
+	if o.Supervise == nil {
+		o.Supervise = func(Phase, string) {}
 	}
 	o.Spool.Log, o.Spool.Clock = o.Log, o.Clock
 	return o

@@ -52,10 +52,12 @@ func (n *node) loop(ctx context.Context) error {
 	if n.current.Load() == nil {
 		return nil // stopped while it waited
 	}
+	n.readiness()
 	running, stopRunner := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- n.runner.Run(running) }()
 	err = n.watch(ctx, changes, ended)
+	n.o.Supervise(Stopping, "")
 	n.listeners.close()
 	n.console.close()
 	grace := n.o.Grace
@@ -122,8 +124,10 @@ func (n *node) first(ctx context.Context, changes <-chan revision.Hash) error {
 	n.note(func(s *state.Node) { s.LastError = "there is no revision yet" })
 	tick := time.NewTicker(n.o.Every)
 	defer tick.Stop()
+	n.readiness()
 	for {
 		n.report()
+		n.o.Supervise(Alive, "")
 		select {
 		case <-ctx.Done():
 			return nil
@@ -176,6 +180,7 @@ func (n *node) watch(ctx context.Context, changes <-chan revision.Hash, ended <-
 				n.follow(ctx) // what stood in its way may be gone: a port, a missing file
 			}
 			n.report()
+			n.o.Supervise(Alive, "")
 		}
 	}
 }
@@ -190,7 +195,9 @@ func (n *node) follow(ctx context.Context) {
 	case r == nil || r.Hash == n.current.Load().revision.Hash:
 		return
 	default:
+		n.o.Supervise(Reloading, "")
 		_ = n.begin(r)
+		n.readiness()
 	}
 	n.report()
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/urfave/cli/v3"
 
 	"github.com/mailrelay/mailrelay/apply/relay"
@@ -19,7 +20,7 @@ func (a *app) serveCommand() *cli.Command {
 		Name:        "serve",
 		Usage:       "run the SMTP relay",
 		UsageText:   "mailrelay serve [flags]",
-		Description: "Runs the relay from what was applied, never from loose files. It takes over a\nnew revision within two seconds, without closing a session.\n\nExample:\n\n  mailrelay serve -state=/var/lib/mailrelay",
+		Description: "Runs the relay from what was applied, never from loose files. It takes over a\nnew revision within two seconds, without closing a session.\nUnder systemd it says when it is ready, reloads and stops (Type=notify), serves\nWatchdogSec (of 30 s or more), and takes the sockets of a socket unit that name the\naddresses of its bindings. SIGTERM lets open sessions and deliveries finish for 20\nseconds each; what is left stays in the queue.\n\nExample:\n\n  mailrelay serve -state=/var/lib/mailrelay",
 		Flags: []cli.Flag{a.stateFlag(),
 			&cli.StringFlag{Name: "relay", Usage: "be relay.`NAME`, where a configuration has several", Destination: &name},
 		},
@@ -31,6 +32,11 @@ func (a *app) serveCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			inherited, err := inherit(activation.Files(true))
+			if err != nil {
+				return err
+			}
+			a.world.listen = inherited.listen(a.world.listen)
 			out := &journal.Writer{W: a.ui.Err}
 			return a.serve(ctx, store, name, slog.New(slog.NewJSONHandler(out, nil)), out)
 		},
@@ -49,7 +55,7 @@ func (a *app) serve(ctx context.Context, store *state.Dir, name string, log *slo
 	err := relay.Run(ctx, relay.Options{
 		Store: store, Dir: store.Path(), Relay: name,
 		Listen: a.world.listen, Dial: a.world.dial, Resolver: a.world.resolver, Resolvers: resolvers, Roots: a.world.roots,
-		ReadFile: a.world.readFile, LogDir: a.world.logDir, Secret: a.world.secret(a.dir), Clock: a.world.clock, Log: log, Events: events,
+		ReadFile: a.world.readFile, LogDir: a.world.logDir, Secret: a.world.secret(a.dir), Clock: a.world.clock, Log: log, Events: events, Supervise: supervise(log),
 	})
 	if err != nil {
 		return fmt.Errorf("the relay stopped: %w", err)
