@@ -58,6 +58,9 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 		return nil, err
 	}
 	p.Findings = append(p.Findings, found...)
+	if err := p.stranded(c, base, seen.Nodes); err != nil {
+		return nil, err
+	}
 	check.Sort(p.Findings)
 	p.moved(c, done)
 	for _, n := range seen.Nodes {

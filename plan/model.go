@@ -71,6 +71,15 @@ type Node struct {
 	Live     bool          `json:"live"`            // its last report is recent
 	Gone     bool          `json:"gone,omitempty"`  // it ended without a word
 	Error    string        `json:"error,omitempty"` // why it refused the current revision
+	Relay    string        `json:"relay,omitempty"` // which it is; empty: it has run nothing yet
+	// Queued are the domains with the most messages in its queue.
+	Queued []Queued `json:"queued,omitempty"`
+}
+
+// Queued is how many messages wait for recipients of a domain.
+type Queued struct {
+	Domain   string `json:"domain"`
+	Messages int    `json:"messages"`
 }
 
 // Seen is everything a plan looked at.

@@ -42,6 +42,7 @@ type node struct {
 	empty    chan struct{} // closed when stopping and no link is left
 	said     state.Node    // what the node says of itself
 	silent   bool          // the last report failed
+	counts   counts
 }
 
 func newNode(ctx context.Context, o Options) *node {

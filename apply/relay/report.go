@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/mailrelay/mailrelay/apply/relay/deliver"
 	"github.com/mailrelay/mailrelay/apply/state"
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
@@ -20,11 +21,38 @@ func (n *node) status() state.Node {
 	if n.runner != nil {
 		st := n.runner.Stats()
 		out.Queue, out.Oldest = st.Messages, st.Oldest
+		out.Queued = n.counts.of(n.runner, st.Messages, out.At)
 		if out.LastError == "" {
 			out.LastError, out.LastErrorAt = st.LastError, st.LastErrorAt
 		}
 	}
 	return out
+}
+
+const (
+	// countedDomains is how many domains of its queue a node reports.
+	countedDomains = 50
+	// countEvery is how often a large queue is counted: it is looked at whole.
+	countEvery = 30 * time.Second
+	// countAlways is how many messages are counted for every report.
+	countAlways = 2000
+)
+
+// counts remembers what was counted of the queue.
+type counts struct {
+	at    time.Time
+	value []state.Queued
+}
+
+func (c *counts) of(r *deliver.Runner, messages int, now time.Time) []state.Queued {
+	if messages > countAlways && now.Sub(c.at) < countEvery {
+		return c.value
+	}
+	c.at, c.value = now, nil
+	for _, q := range r.Domains(countedDomains) {
+		c.value = append(c.value, state.Queued(q))
+	}
+	return c.value
 }
 
 // note changes what the node says of itself.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,7 +70,9 @@ func TestWhatIsQueuedSurvives(t *testing.T) {
 		-> A: 1
 		-> .
 		<~ 250`)
-	w.await("a queue", func(n state.Node) bool { return n.Queue == 1 && !n.Oldest.IsZero() })
+	w.await("a queue", func(n state.Node) bool {
+		return n.Queue == 1 && !n.Oldest.IsZero() && slices.Equal(n.Queued, []state.Queued{{Domain: "fabrikam.com", Messages: 1}})
+	})
 	w.halt()
 	w.o.Dial = dial
 	now := time.Now().Add(time.Hour)

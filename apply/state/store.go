@@ -71,12 +71,19 @@ type Node struct {
 	Listeners []string      `json:"listeners"`
 	Queue     int           `json:"queue"` // messages
 	Oldest    time.Time     `json:"oldest,omitzero"`
+	Queued    []Queued      `json:"queued,omitempty"`  // the domains with the most messages
 	Refused   revision.Hash `json:"refused,omitempty"` // the revision that failed to load
 	LastError string        `json:"last_error,omitempty"`
 	// LastErrorAt is when that was; zero: it still holds.
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 	At          time.Time `json:"at"`                // when it said so
 	Stopped     bool      `json:"stopped,omitempty"` // it said goodbye
+}
+
+// Queued is how many messages wait for recipients of a domain.
+type Queued struct {
+	Domain   string `json:"domain"`
+	Messages int    `json:"messages"`
 }
 
 // Live reports whether the node spoke lately.

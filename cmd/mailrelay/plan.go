@@ -184,7 +184,10 @@ func (a *app) nodes(ctx context.Context, store state.Store, base *revision.Revis
 	}
 	var out []plan.Node
 	for _, n := range reports {
-		p := plan.Node{Name: n.Name, Revision: n.Revision, Serial: n.Serial, Live: n.Live(a.world.clock())}
+		p := plan.Node{Name: n.Name, Revision: n.Revision, Serial: n.Serial, Live: n.Live(a.world.clock()), Relay: n.Relay}
+		for _, q := range n.Queued {
+			p.Queued = append(p.Queued, plan.Queued(q))
+		}
 		p.Gone = !p.Live && !n.Stopped
 		if base != nil && n.Refused == base.Hash {
 			p.Error = n.LastError
