@@ -122,7 +122,7 @@ func receiveType() *Type {
 				{Name: "remote_ip_ranges", Kind: Set(IPRange()), Default: cty.SetValEmpty(cty.String), Doc: "The clients it is for; the most specific range wins."},
 				{Name: "allowlists", Kind: Set(Ref("allowlist")), Default: cty.SetValEmpty(cty.String), Doc: "Allowlists whose addresses it is for too."},
 				{Name: "auth_mechanisms", Kind: Set(OneOf("tls", "basic_auth", "basic_auth_require_tls", "external_authoritative")), Default: words("tls"), Doc: "What clients may prove themselves by."},
-				{Name: "permission_groups", Kind: Set(OneOf("anonymous_users", "exchange_users", "exchange_servers", "exchange_legacy_servers", "partners")), Default: cty.SetValEmpty(cty.String), Doc: "The groups that have their usual rights here."},
+				{Name: "permission_groups", Kind: Set(OneOf("anonymous_users", "exchange_users", "exchange_servers", "exchange_legacy_servers", "partners")), Default: cty.SetValEmpty(cty.String), Doc: "The groups that have their usual rights here. exchange_servers are the clients of external_authoritative; nobody is one of exchange_legacy_servers."},
 				{Name: "tls_client_names", Kind: Set(AddressSpace()), Default: cty.SetValEmpty(cty.String), Doc: "The names of which a verified client certificate must bear one to be a partner."},
 				{Name: "allowed_sender_domains", Kind: Set(AddressSpace()), Doc: "The only domains of senders, if given."},
 				{Name: "allowed_recipient_domains", Kind: Set(AddressSpace()), Doc: "The only domains of recipients, if given."},
@@ -144,7 +144,7 @@ func receiveType() *Type {
 				protocolLogging("receive.csv"),
 			},
 			Blocks: []Nested{
-				{Name: "permission", Label: Principal(), Body: permission, Doc: "Rights of one principal beyond the groups."},
+				{Name: "permission", Label: Principal(), Body: permission, Doc: "Rights of one principal beyond the groups. smtp_submit lets it send mail at all; accept_any_recipient to any domain, and not to accepted ones alone; accept_any_sender with senders whose domain is not accepted; accept_authoritative_domain_sender with senders of our authoritative domains; bypass_message_size_limit lifts max_message_size. Without accept_headers_routing Received and Resent-* are taken out of its mail, without accept_headers_organization X-MS-Exchange-Organization-*, without accept_headers_forest X-MS-Exchange-Forest-*. bypass_anti_spam, accept_authentication_flag and accept_exch50 are stored and change nothing here."},
 				{Name: "users", Body: users, Doc: "Who may log on."},
 			},
 		},

@@ -36,18 +36,22 @@ type nodeStatus struct {
 }
 
 func (a *app) statusCommand() *cli.Command {
-	var asJSON bool
+	var asJSON, watch bool
 	return &cli.Command{
 		Name:        "status",
 		Usage:       "show what is applied and what each relay node runs",
 		UsageText:   "mailrelay [-chdir=DIR] status [flags]",
-		Description: "Example:\n\n  mailrelay status -state=/var/lib/mailrelay",
+		Description: "Shows what is applied and what each relay node runs. With -watch it goes on until\nCtrl-C, every two seconds on a terminal, and elsewhere at each change.\n\nExample:\n\n  mailrelay status -state=/var/lib/mailrelay -watch",
 		Flags: append(a.configFlags(), a.stateFlag(),
+			&cli.BoolFlag{Name: "watch", Usage: "go on showing it until Ctrl-C", Destination: &watch},
 			&cli.BoolFlag{Name: "json", Usage: "print it as JSON", Destination: &asJSON}),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			a.begin()
 			if err := noArgs(c); err != nil {
 				return err
+			}
+			if watch {
+				return a.watchStatus(ctx, asJSON)
 			}
 			s, err := a.status(ctx)
 			if err != nil {

@@ -27,6 +27,7 @@ type UI struct {
 	ErrColor bool
 	Width    int  // columns of Err; 0: do not wrap
 	Input    bool // questions may be asked
+	Screen   bool // Out is a terminal, which may be written over
 }
 
 // New makes a UI for the three standard streams, as far as they are terminals.
@@ -36,7 +37,8 @@ func New(in io.Reader, out, errw io.Writer, env func(string) (string, bool)) *UI
 	if v, ok := env("NO_COLOR"); ok && v != "" {
 		plain = true
 	}
-	u.Color = !plain && terminal(out)
+	u.Screen = terminal(out)
+	u.Color = !plain && u.Screen
 	u.ErrColor = !plain && terminal(errw)
 	if f, ok := errw.(*os.File); ok && terminal(errw) {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
