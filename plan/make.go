@@ -53,7 +53,7 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 	p.proven(c)
 	p.outside(c, views, rrsets)
 	p.stages(c, base)
-	found, err := check.Config(c, now)
+	found, err := p.judged(c, base, views)
 	if err != nil {
 		return nil, err
 	}

@@ -91,6 +91,8 @@ type Seen struct {
 	// Lineage, where nothing was applied yet, is what the state will bear: tokens
 	// are made of it. Empty where there is a base, and where nothing will be applied.
 	Lineage string `json:"lineage,omitempty"`
+	// Files are what was read of the files that the configuration names.
+	Files check.Files `json:"files,omitzero"`
 }
 
 // Action is what happens to an object. It is its own symbol.

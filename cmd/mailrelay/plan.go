@@ -149,8 +149,12 @@ func (a *app) planOf(ctx context.Context, c *schema.Config, store state.Store, b
 	if c, a.scope.Scope, err = a.scope.Config(c, base); err != nil {
 		return nil, err
 	}
-	looked := a.observer(c).Observe(ctx, c, base)
-	seen.RRsets, seen.Remarks = looked.RRsets, looked.Remarks
+	ask := a.asking(c)
+	if store != nil { // a fork's pull request must not read this machine
+		ask.Files = a.files(c)
+	}
+	looked := observe.New(ask).Observe(ctx, c, base)
+	seen.RRsets, seen.Remarks, seen.Files = looked.RRsets, looked.Remarks, looked.Files
 	if err := ctx.Err(); err != nil {
 		return nil, errors.New("interrupted while asking name servers; nothing was changed")
 	}
@@ -164,7 +168,11 @@ func (a *app) planOf(ctx context.Context, c *schema.Config, store state.Store, b
 
 // observer asks name servers as the configuration says.
 func (a *app) observer(c *schema.Config) *observe.Client {
-	return observe.New(observe.Options{Dial: a.world.dial, Resolvers: a.resolvers(c), Clock: a.world.clock})
+	return observe.New(a.asking(c))
+}
+
+func (a *app) asking(c *schema.Config) observe.Options {
+	return observe.Options{Dial: a.world.dial, Resolvers: a.resolvers(c), Clock: a.world.clock}
 }
 
 // resolvers are those of the world, else those that the configuration names; nil

@@ -44,26 +44,46 @@ func Sort(all []Finding) {
 
 // inspection collects what is found.
 type inspection struct {
-	config *schema.Config
-	policy *decide.Policy
-	now    time.Time
-	found  []Finding
+	config    *schema.Config
+	policy    *decide.Policy
+	standings []decide.Standing
+	now       time.Time
+	facts     Facts
+	found     []Finding
+
+	// Made when they are needed first.
+	byName     map[string]*schema.Domain // full
+	spfRecords map[string]*schema.Record // by the full name of what they are about
+	zones      map[string]*schema.Zone   // by name
 }
 
 // Config finds what a configuration alone tells, at the time now, sorted. The error
 // is that of decide.Compile.
 func Config(c *schema.Config, now time.Time) ([]Finding, error) {
+	i, err := inspect(c, now)
+	if err != nil {
+		return nil, err
+	}
+	i.alone()
+	Sort(i.found)
+	return i.found, nil
+}
+
+func inspect(c *schema.Config, now time.Time) (*inspection, error) {
 	p, err := decide.Compile(c)
 	if err != nil {
 		return nil, err
 	}
-	i := &inspection{config: c, policy: p, now: now}
+	return &inspection{config: c, policy: p, standings: p.Standings(c.Settings().Own(), now), now: now}, nil
+}
+
+// alone finds what needs no facts.
+func (i *inspection) alone() {
+	i.own()
 	i.connectors()
 	i.domains()
 	i.allowlists()
 	i.routes()
-	Sort(i.found)
-	return i.found, nil
 }
 
 func (i *inspection) add(b schema.Block, code, severity, summary, format string, args ...any) {

@@ -17,7 +17,7 @@ const shown = 5
 // connectors finds open relays, connectors for nobody, and relays that trust
 // themselves.
 func (i *inspection) connectors() {
-	for _, s := range i.policy.Standings(i.config.Settings().Own(), i.now) {
+	for _, s := range i.standings {
 		switch {
 		case s.Opens != nil: // MR102 says it of the domain
 		case s.Relaying == decide.OpenRelay:

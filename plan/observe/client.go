@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/mailrelay/mailrelay/plan/check"
 )
 
 // Options are what a Client works with. The zero value asks the real world.
@@ -41,6 +43,9 @@ type Options struct {
 	// is known how much it bears: up to 8 times as many while nothing is lost. Zero:
 	// 32.
 	InFlight int
+	// Files are what is known of the files that configurations name: it makes some
+	// records worth asking for. Observe hands it on.
+	Files check.Files
 }
 
 // Client asks. Its methods may be called at the same time; each call has sockets

@@ -41,6 +41,8 @@ func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision
 	out.RRsets = append(out.RRsets, seen...)
 	out.Remarks = append(out.Remarks, remarks...)
 	out.RRsets = append(out.RRsets, c.includes(ctx, cfg, out.RRsets)...)
+	out.RRsets = append(out.RRsets, c.findings(ctx, cfg, out.RRsets)...)
+	out.Files = c.o.Files
 	slices.Sort(out.Remarks)
 	out.Remarks = slices.Compact(out.Remarks)
 	if !slices.IsSortedFunc(out.RRsets, compare) {

@@ -175,6 +175,8 @@ func TestOutside(t *testing.T) {
 		`zone.contoso contoso.com. A: ns.fabrikam.com. (192.0.2.1:53) says "192.0.2.1" (TTL 3600)`,
 		`zone.contoso contoso.com. MX: ns.fabrikam.com. (192.0.2.1:53) says "10 new.contoso.com." (TTL 3600)`,
 		`zone.contoso gone.contoso.com. TXT: ns.fabrikam.com. (192.0.2.1:53) says "x" (TTL 3600)`,
+		`zone.contoso newer.contoso.com. A: ns.fabrikam.com. (192.0.2.1:53) says that there is no such name`,
+		`zone.contoso newer.contoso.com. AAAA: ns.fabrikam.com. (192.0.2.1:53) says that there is no such name`,
 		`zone.contoso www.contoso.com. A: ns.fabrikam.com. (192.0.2.1:53) says "192.0.2.80" (TTL 3600)`,
 		`zone.inside inside.com. A: 192.0.2.1:53 says "192.0.2.1" (TTL 3600)`,
 	}

@@ -96,6 +96,14 @@ func (p *Policy) accepted(domain string) *accepted {
 	return a
 }
 
+// Accepted is the domain block by which mail for a domain is accepted; nil: none.
+func (p *Policy) Accepted(domain string) *schema.Domain {
+	if a := p.accepted(domain); a != nil {
+		return a.block
+	}
+	return nil
+}
+
 // destination is a recipient with what the policy knows of it.
 type destination struct {
 	to     schema.Mailbox

@@ -35,7 +35,7 @@ func dkimKeyFunc(fsys fs.FS) function.Function {
 			case err != nil:
 				return "", function.NewArgErrorf(0, "%q cannot be read (%s); only files inside the configuration's directory can", name, err)
 			}
-			text, err := dkimRecord(raw)
+			text, err := DKIMRecord(raw)
 			if err != nil {
 				return "", function.NewArgErrorf(0, "%q: %s", name, err)
 			}
@@ -43,8 +43,9 @@ func dkimKeyFunc(fsys fs.FS) function.Function {
 		}, "file")
 }
 
-// dkimRecord is the record of the first key in a PEM file.
-func dkimRecord(raw []byte) (string, error) {
+// DKIMRecord is the TXT record of the first key in a PEM file, public or private. The
+// error tells nothing of a private key.
+func DKIMRecord(raw []byte) (string, error) {
 	for {
 		block, rest := pem.Decode(raw)
 		if block == nil {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -15,6 +16,9 @@ type Answer struct {
 	Open  bool     // nobody knows; the rest means nothing then
 	Found bool     // there is something of the type
 	Texts []string // of TXT
+	// Hosts are those of MX, full, and Addrs the addresses; CostOf does not need them.
+	Hosts []string
+	Addrs []netip.Addr
 }
 
 // Cost is what the evaluation of an SPF record costs whoever does it, if the sender

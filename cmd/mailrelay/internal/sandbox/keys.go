@@ -47,7 +47,7 @@ func newKeys(c *schema.Config) (*keys, error) {
 		names: map[string]string{}, roots: map[string]bool{}, private: map[schema.Secret]bool{}, empty: map[string]bool{}}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mailrelay sandbox"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(365 * 24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, &caKey.PublicKey, caKey)
@@ -65,7 +65,9 @@ func newKeys(c *schema.Config) (*keys, error) {
 		}
 	}
 	for _, s := range schema.All[*schema.SendConnector](c) {
-		k.names[s.TLS.Certificate] = "client.sandbox.invalid"
+		if k.names[s.TLS.Certificate] == "" { // else it is that of a relay
+			k.names[s.TLS.Certificate] = "client.sandbox.invalid"
+		}
 		k.private[s.TLS.Key] = true
 		k.roots[s.TLS.CA] = true
 	}
@@ -79,7 +81,7 @@ func newKeys(c *schema.Config) (*keys, error) {
 func (k *keys) issue(name string) ([]byte, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(365 * 24 * time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	if ip := net.ParseIP(name); ip != nil {

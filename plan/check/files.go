@@ -1,0 +1,67 @@
+package check
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+
+	"github.com/mailrelay/mailrelay/schema"
+)
+
+// Files are what the files that a configuration names hold, as far as they could be
+// read where the plan was made. No secret is in it.
+type Files struct {
+	Certificates []Certificate `json:"certificates,omitempty"`
+	Keys         []Key         `json:"keys,omitempty"`
+}
+
+// Certificate is a certificate file: what it shows to everybody.
+type Certificate struct {
+	Path  string   `json:"path"`
+	Chain [][]byte `json:"chain"` // DER, its own certificate first
+}
+
+// Key is the public half of a private key, as the DKIM record that belongs to it.
+type Key struct {
+	Secret schema.Secret `json:"secret"`
+	Record string        `json:"record"`
+}
+
+// ReadCertificate reads a PEM file; false if it holds no certificate.
+func ReadCertificate(path string, raw []byte) (Certificate, bool) {
+	c := Certificate{Path: path}
+	for {
+		var b *pem.Block
+		if b, raw = pem.Decode(raw); b == nil {
+			return c, len(c.Chain) > 0
+		}
+		if b.Type == "CERTIFICATE" {
+			c.Chain = append(c.Chain, b.Bytes)
+		}
+	}
+}
+
+func (f Files) key(s schema.Secret) string {
+	for _, k := range f.Keys {
+		if k.Secret == s {
+			return k.Record
+		}
+	}
+	return ""
+}
+
+// chain is the certificate at a path, its own first; nil if it is not known.
+func (f Files) chain(path string) []*x509.Certificate {
+	for _, c := range f.Certificates {
+		if c.Path != path {
+			continue
+		}
+		var out []*x509.Certificate
+		for _, der := range c.Chain {
+			if cert, err := x509.ParseCertificate(der); err == nil {
+				out = append(out, cert)
+			}
+		}
+		return out
+	}
+	return nil
+}
