@@ -14,7 +14,8 @@ type Settings struct {
 	// address:port. nil: the system's, if they are on the same machine.
 	TrustedResolvers []string
 	OwnNetworks      []netipx.IPRange
-	StatePath        string // directory; empty: .mailrelay beside the configuration
+	StatePath        string // directory; empty: .mailrelay beside the configuration, if StateURL is none
+	StateURL         Secret // address of the state in PostgreSQL
 }
 
 // Own is the set of OwnNetworks.
@@ -48,7 +49,7 @@ func settingsType() *Type {
 			},
 			Blocks: []Nested{{Name: "state", Doc: "Where applied revisions live.", Variants: []Variant{
 				{Label: "file", Body: &Body{Attrs: []Attr{{Name: "path", Kind: Path(false), Required: true, Doc: "The directory, relative to the configuration."}}}, Doc: "A directory."},
-				{Label: "postgres", Later: "State in PostgreSQL is not in this version: use state \"file\"."},
+				{Label: "postgres", Body: &Body{Attrs: []Attr{{Name: "url", Kind: SecretKind(false), Required: true, Doc: "postgres://USER@HOST/DATABASE, with options as libpq has them."}}}, Doc: "A PostgreSQL database, for pipelines and for more than one relay machine."},
 			}}},
 		},
 		build: func(h header, o object) Block {
@@ -56,6 +57,9 @@ func settingsType() *Type {
 			if state, ok := o.sub("state"); ok {
 				if f, ok := state.sub("file"); ok {
 					s.StatePath = f.str("path")
+				}
+				if p, ok := state.sub("postgres"); ok {
+					s.StateURL = p.secret("url")
 				}
 			}
 			return s

@@ -94,14 +94,11 @@ func read(path string) (*revision.Revision, error) {
 // current: a crash between the two leaves the old one current, and the file is
 // written again.
 func (d *Dir) Put(ctx context.Context, r *revision.Revision) error {
-	if err := d.Make(); err != nil {
+	unlock, err := d.putting(ctx)
+	if err != nil {
 		return err
 	}
-	mutex := flock.New(filepath.Join(d.path, "put"))
-	if _, err := mutex.TryLockContext(ctx, 10*time.Millisecond); err != nil {
-		return fmt.Errorf("locking the state: %w", err)
-	}
-	defer mutex.Close()
+	defer unlock()
 	current := filepath.Join(d.path, "current.json")
 	if cur, err := currentHash(current); err != nil {
 		return err
@@ -119,6 +116,18 @@ func (d *Dir) Put(ctx context.Context, r *revision.Revision) error {
 		return fmt.Errorf("writing revision %d: %w", r.Serial, err)
 	}
 	return nil
+}
+
+// putting makes the directory and keeps others from putting until unlock is called.
+func (d *Dir) putting(ctx context.Context) (unlock func() error, err error) {
+	if err := d.Make(); err != nil {
+		return nil, err
+	}
+	mutex := flock.New(filepath.Join(d.path, "put"))
+	if _, err := mutex.TryLockContext(ctx, 10*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("locking the state: %w", err)
+	}
+	return mutex.Close, nil
 }
 
 // currentHash is the hash of the revision in the file at path, empty if there is
@@ -154,28 +163,52 @@ func (d *Dir) Lock(ctx context.Context, who Info, timeout time.Duration) (func()
 			err = nil
 		}
 	}
-	holder := filepath.Join(d.path, "lock.json")
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("locking the state: %w", err)
 	case !got:
-		var held LockedError
-		if raw, err := os.ReadFile(holder); err == nil {
-			_ = json.Unmarshal(raw, &held.Holder) // who it is, is a courtesy
-		}
-		return nil, &held
+		return nil, &LockedError{d.holder()}
 	}
 	raw, err := json.Marshal(who)
 	if err == nil {
-		err = write(holder, raw)
+		err = write(d.holderFile(), raw)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("locking the state: %w", err), l.Close())
 	}
 	return func() error {
-		_ = os.Remove(holder)
+		_ = os.Remove(d.holderFile())
 		return l.Close()
 	}, nil
+}
+
+func (d *Dir) holderFile() string { return filepath.Join(d.path, "lock.json") }
+
+// holder is who wrote down last that the lock is his: a courtesy, and empty if it
+// cannot be read.
+func (d *Dir) holder() (who Info) {
+	if raw, err := os.ReadFile(d.holderFile()); err == nil {
+		_ = json.Unmarshal(raw, &who)
+	}
+	return who
+}
+
+// Holder implements Store.
+func (d *Dir) Holder(context.Context) (*Info, error) {
+	// Trying a lock that is free could be in the way of who wants it just then.
+	if _, err := os.Stat(d.holderFile()); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	l := flock.New(filepath.Join(d.path, "lock"))
+	got, err := l.TryRLock()
+	if err != nil {
+		return nil, fmt.Errorf("asking who holds the lock: %w", err)
+	}
+	if got {
+		return nil, l.Close()
+	}
+	who := d.holder()
+	return &who, nil
 }
 
 // Watch implements Store. It looks four times a second.
@@ -221,7 +254,20 @@ func (d *Dir) Report(_ context.Context, n Node) error {
 	if err != nil {
 		return err
 	}
-	return write(filepath.Join(d.path, "nodes", url.PathEscape(n.Name)+".json"), append(raw, '\n'))
+	return write(d.nodeFile(n.Name), append(raw, '\n'))
+}
+
+// Forget implements Store.
+func (d *Dir) Forget(_ context.Context, node string) error {
+	err := os.Remove(d.nodeFile(node))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("node %s: %w", node, ErrNoNode)
+	}
+	return err
+}
+
+func (d *Dir) nodeFile(name string) string {
+	return filepath.Join(d.path, "nodes", url.PathEscape(name)+".json")
 }
 
 // Nodes implements Store.

@@ -5,23 +5,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
 
-// Store is where revisions live. All methods may be called at the same time from
+// Store is where revisions live: in a directory (Dir), or in PostgreSQL
+// (Postgres). All methods may be called at the same time from
 // several processes.
 type Store interface {
 	// Current gives the newest revision, nil if there is none.
 	Current(ctx context.Context) (*revision.Revision, error)
 	// At gives the revision with that serial, ErrNone if there is none.
 	At(ctx context.Context, serial uint64) (*revision.Revision, error)
+	// Serials lists the revisions there are, ascending. Old ones may have been deleted.
+	Serials(ctx context.Context) ([]uint64, error)
 	// Put makes r current. It is ErrStale unless the current revision is r's parent.
 	Put(ctx context.Context, r *revision.Revision) error
+	// Fill puts a chain of revisions, oldest first, into a store that has none, and
+	// all of it or nothing. It is ErrFilled if there are some.
+	Fill(ctx context.Context, chain iter.Seq2[*revision.Revision, error]) error
 	// Lock excludes other applies until unlock is called or the process ends. It
 	// waits up to timeout and then gives *LockedError.
 	Lock(ctx context.Context, who Info, timeout time.Duration) (unlock func() error, err error)
+	// Holder says who has the lock, as far as it is known; nil: nobody.
+	Holder(ctx context.Context) (*Info, error)
 	// Watch sends the hash of the current revision, now and whenever it changes,
 	// until ctx ends, and closes the channel then.
 	Watch(ctx context.Context) (<-chan revision.Hash, error)
@@ -29,12 +38,17 @@ type Store interface {
 	Report(ctx context.Context, n Node) error
 	// Nodes lists the last reports, sorted by name.
 	Nodes(ctx context.Context) ([]Node, error)
+	// Forget removes the report of a node, until it speaks again. It is ErrNoNode if
+	// there is none.
+	Forget(ctx context.Context, node string) error
 }
 
 // Errors of a Store.
 var (
-	ErrStale = errors.New("another revision has been applied in the meantime")
-	ErrNone  = errors.New("there is no such revision")
+	ErrStale  = errors.New("another revision has been applied in the meantime")
+	ErrNone   = errors.New("there is no such revision")
+	ErrFilled = errors.New("there are revisions already")
+	ErrNoNode = errors.New("it has not reported")
 )
 
 // Info says who holds a lock.

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
-	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -28,6 +25,8 @@ type app struct {
 	given   []lang.Given // values of variables
 	state   string
 	scope   scope
+
+	databases map[string]*state.Postgres // that were opened, by address
 }
 
 // configFlags are those of commands that read the configuration.
@@ -44,7 +43,7 @@ func (a *app) colorFlag() cli.Flag {
 }
 
 func (a *app) stateFlag() cli.Flag {
-	return &cli.StringFlag{Name: "state", Usage: "the state is in `DIR` [what the configuration says, else .mailrelay in it]", Destination: &a.state}
+	return &cli.StringFlag{Name: "state", Usage: "the state is in `DIR`, or in PostgreSQL at postgres://… [what the configuration says, else .mailrelay in it]", Destination: &a.state}
 }
 
 // begin is called first by every command, when flags are known.
@@ -68,29 +67,6 @@ func (a *app) load() (*schema.Config, error) {
 		return nil, exit{exitError}
 	}
 	return c, nil
-}
-
-// store opens the state: of -state, or where the configuration c says; c may be
-// nil.
-func (a *app) store(c *schema.Config) (*state.Dir, error) {
-	path := a.state
-	switch {
-	case strings.HasPrefix(path, "postgres://"), strings.HasPrefix(path, "postgresql://"):
-		return nil, errors.New("state in PostgreSQL is not in this version: use -state=DIR")
-	case path != "":
-	case c != nil && c.Settings().StatePath != "":
-		path = c.Settings().StatePath
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(a.dir, path)
-		}
-	default:
-		path = filepath.Join(a.dir, ".mailrelay")
-	}
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	return state.OpenDir(abs), nil
 }
 
 // who says who works here, for locks and revisions.

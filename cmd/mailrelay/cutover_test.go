@@ -161,7 +161,7 @@ func TestCutover(t *testing.T) {
 	c.app.enter(c.world)
 	c.clock.Store(time.Now().Unix())
 	c.app.world.clock = c.now
-	if c.store, err = c.app.store(config); err != nil {
+	if c.store, err = c.app.directory(config); err != nil {
 		t.Fatal(err)
 	}
 	go func() { // what arrives is taken
@@ -173,7 +173,7 @@ func TestCutover(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- c.app.serve(ctx, c.store, "", slog.New(slog.DiscardHandler), nil) }()
+	go func() { ended <- c.app.serve(ctx, c.store, c.store, "", slog.New(slog.DiscardHandler), nil) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

@@ -10,7 +10,7 @@ import (
 // early is the state, read while the configuration is evaluated. That may say that
 // the state is elsewhere: what was read is then of no use.
 type early struct {
-	path string // empty: nothing is read
+	from state.Store // nil: nothing is read
 	base *revision.Revision
 	err  error
 	done chan struct{}
@@ -23,7 +23,7 @@ func (a *app) readEarly(ctx context.Context) *early {
 	if err != nil || a.state == "none" {
 		return &early{}
 	}
-	e := &early{path: store.Path(), done: make(chan struct{})}
+	e := &early{from: store, done: make(chan struct{})}
 	go func() {
 		defer close(e.done)
 		e.base, e.err = store.Current(ctx)
@@ -32,10 +32,17 @@ func (a *app) readEarly(ctx context.Context) *early {
 }
 
 // current is the current revision of the store.
-func (e *early) current(ctx context.Context, store *state.Dir) (*revision.Revision, error) {
-	if e.path != store.Path() {
+func (e *early) current(ctx context.Context, store state.Store) (*revision.Revision, error) {
+	if e.from == nil || !same(e.from, store) {
 		return store.Current(ctx)
 	}
 	<-e.done
 	return e.base, e.err
+}
+
+// same reports whether two stores are one.
+func same(a, b state.Store) bool {
+	x, ok := a.(*state.Dir)
+	y, is := b.(*state.Dir)
+	return a == b || ok && is && x.Path() == y.Path()
 }

@@ -44,6 +44,7 @@ func (e exit) Error() string { return "" }
 // run is the whole program.
 func run(ctx context.Context, args []string, in io.Reader, out, errw io.Writer, env func(string) (string, bool)) int {
 	a := &app{ui: ui.New(in, out, errw, env), env: env, world: realWorld()}
+	defer a.close()
 	root := a.command()
 	err := known(root, args)
 	if err == nil {

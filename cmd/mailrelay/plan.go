@@ -104,7 +104,7 @@ func (a *app) stateGiven() string {
 	if a.state == "" {
 		return ""
 	}
-	return " -state=" + a.state
+	return " -state=" + state.Redact(a.state)
 }
 
 // makePlan reads, asks and compares. The store is nil with -state=none.

@@ -14,6 +14,7 @@ import (
 	"github.com/mailrelay/mailrelay/apply/relay/admin"
 	"github.com/mailrelay/mailrelay/apply/relay/deliver"
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
+	"github.com/mailrelay/mailrelay/apply/state"
 	"github.com/mailrelay/mailrelay/schema"
 )
 
@@ -89,7 +90,11 @@ func (a *app) relayHere() (*admin.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return admin.Dial(filepath.Join(store.Path(), "admin.sock")), nil
+	dir, ok := store.(*state.Dir)
+	if !ok {
+		return nil, errElsewhere
+	}
+	return admin.Dial(filepath.Join(dir.Path(), "admin.sock")), nil
 }
 
 // unreachable says what to do if no relay answers.

@@ -31,6 +31,7 @@ var owners = map[string][]string{
 	"github.com/hashicorp/hcl/v2/hclwrite":  {"schema/lang"},
 	"github.com/cockroachdb/pebble/v2":      {"apply/relay/spool"},
 	"github.com/urfave/cli/v3":              {"cmd/mailrelay"},
+	"github.com/jackc/pgx/v5":               {"apply/state"},
 }
 
 var pure = []string{"schema", "schema/rr", "schema/rr/policy", "schema/decide", "schema/mailtest", "schema/revision", "plan", "plan/check", "plan/reach", "plan/render"}

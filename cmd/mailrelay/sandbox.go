@@ -125,7 +125,7 @@ func (a *app) person(ctx context.Context, w *sandbox.World, config *schema.Confi
 // sandboxRelay runs the relay, sends one message through it and shows what
 // became of it.
 func (a *app) sandboxRelay(ctx context.Context, w *sandbox.World, config *schema.Config, once bool) error {
-	store, err := a.store(config)
+	store, err := a.directory(config)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (a *app) sandboxRelay(ctx context.Context, w *sandbox.World, config *schema
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- a.serve(ctx, store, relays[0].Addr().Name, slog.New(slog.NewJSONHandler(io.Discard, nil)), nil)
+		ended <- a.serve(ctx, store, store, relays[0].Addr().Name, slog.New(slog.NewJSONHandler(io.Discard, nil)), nil)
 	}()
 	finish := func(err error) error {
 		cancel()

@@ -39,8 +39,13 @@ const scriptKey = "bWFpbHJlbGF5LXRlc3Qta2V5LW1haWxyZWxheS10ZXN0"
 //	same-token PLANFILE     the zone has the proof of ownership that a plan was to publish
 //	edit PLANFILE           makes a plan say less than it does
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+	testscript.Run(t, scripts("testdata"))
+}
+
+// scripts are those of a directory, in the world of TestScripts.
+func scripts(dir string) testscript.Params {
+	return testscript.Params{
+		Dir: dir,
 		Setup: func(e *testscript.Env) error {
 			options := dnstest.Options{
 				Zones: map[string]string{"contoso.com": "$ORIGIN contoso.com.\n$TTL 600\n@ IN SOA ns1 hostmaster 1 3600 600 86400 300\n@ IN NS ns1\nns1 IN A 127.0.0.1\n@ IN MX 5 old\nold IN A 127.0.0.1\n@ IN TXT \"not-ours\"\n"},
@@ -67,7 +72,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "dns": setRecord, "records": showRecord, "edit": edit, "tomorrow": tomorrow, "same-token": sameToken,
 		},
-	})
+	}
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

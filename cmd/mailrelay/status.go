@@ -93,19 +93,6 @@ func (a *app) status(ctx context.Context) (*status, error) {
 	return s, nil
 }
 
-// statusStore opens the state without reading the configuration if -state says
-// where it is.
-func (a *app) statusStore() (*state.Dir, error) {
-	if a.state != "" {
-		return a.store(nil)
-	}
-	c, err := a.load()
-	if err != nil {
-		return nil, err
-	}
-	return a.store(c)
-}
-
 func nodeState(n state.Node, current revision.Hash, now time.Time) string {
 	switch {
 	case n.Stopped:
