@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net"
 	"net/smtp"
 	"net/textproto"
 	"regexp"
@@ -23,6 +24,13 @@ domain "new" {
 $VERIFICATION
 }
 
+receive_connector "world" {
+  relay             = relay.edge
+  bindings          = ["$RELAY"]
+  remote_ip_ranges  = ["127.0.0.2"]
+  permission_groups = ["anonymous_users"]
+}
+
 send_connector "out" {
   address_spaces = ["*"]
   smart_hosts    = ["127.0.0.1:9"]
@@ -30,7 +38,7 @@ send_connector "out" {
 `
 
 // TestGatedDomain adds a domain that is not verified to a relay that runs: its mail
-// waits with the sender, all other mail goes on, and once the proof is seen and
+// waits with the sender, unless that may relay; all other mail goes on, and once the proof is seen and
 // applied the open session has its mail accepted. Nothing that happens to the block
 // after that stops it.
 func TestGatedDomain(t *testing.T) {
@@ -45,11 +53,8 @@ func TestGatedDomain(t *testing.T) {
 	s := newSite(t)
 	s.apply(localSite(""))
 	s.serve()
-	c, err := smtp.Dial(s.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	ours := dialFrom(t, "127.0.0.1", s.addr)
+	c := ours
 	expect := func(to string, code int, words string) {
 		t.Helper()
 		if err := c.Mail("printer@contoso.com"); err != nil {
@@ -73,9 +78,13 @@ func TestGatedDomain(t *testing.T) {
 	if !strings.Contains(said, "Not verified yet: new.example") {
 		t.Errorf("apply says\n%s", said)
 	}
+	expect("someone@new.example", 250, "") // it may relay, and did
+	c = dialFrom(t, "127.0.0.2", s.addr)
 	expect("someone@new.example", 451, "4.7.1")
 	expect("postmaster@new.example", 451, "new.example")
+	c = ours
 	expect("someone@contoso.com", 250, "")
+	c = dialFrom(t, "127.0.0.2", s.addr)
 
 	planned, _ := s.run(exitNotConverged, "plan", "-detailed-exitcode")
 	record := regexp.MustCompile(`enter this record, then apply: new\.example\.\s+3600\s+IN\s+TXT\s+"(.*)"`).FindStringSubmatch(planned)
@@ -97,4 +106,19 @@ func TestGatedDomain(t *testing.T) {
 		s.run(exitDone, "apply", "-auto-approve")
 		expect("someone@new.example", 250, "")
 	}
+}
+
+// dialFrom is a session of a client at an address of this machine.
+func dialFrom(t *testing.T, from, to string) *smtp.Client {
+	t.Helper()
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).DialContext(t.Context(), "tcp", to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := smtp.NewClient(conn, "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
 }

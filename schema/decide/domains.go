@@ -11,7 +11,7 @@ import (
 type accepted struct {
 	block   *schema.Domain
 	unknown Reply  // to recipients that are not known
-	gate    *Reply // to everybody, until its ownership is proved; nil: it is, or need not be
+	gate    *Reply // until its ownership is proved, to who may not relay; nil: it is, or need not be
 }
 
 // known is what is known of one recipient.
@@ -118,8 +118,8 @@ func (p *Policy) find(to schema.Mailbox) destination {
 		to.Domain = p.standard
 	}
 	d := destination{to: to, domain: p.accepted(to.Domain)}
-	if d.domain == nil || d.domain.block.Kind == schema.ExternalRelay {
-		return d
+	if d.domain == nil || d.domain.gate != nil || d.domain.block.Kind == schema.ExternalRelay {
+		return d // until its ownership is proved, a domain has the way that it had
 	}
 	m := fold(to)
 	if d.known = p.recipients[m]; d.known != nil {

@@ -106,7 +106,12 @@ func (p *Policy) judge(c *Client, from, to schema.Mailbox, size int64, t *trace)
 		t.add(r.Block, "accept_any_recipient lets the client reach %s, which is not an accepted domain", to.Domain)
 	default:
 		t.add(d.domain.block, "%s is an accepted domain (%s)", to.Domain, d.domain.block.Kind)
-		if gate := d.domain.gate; gate != nil {
+		gate := d.domain.gate
+		if gate != nil && rights&AnyRecipient != 0 && (!from.IsNull() || r.senders == nil) {
+			t.add(r.Block, "accept_any_recipient lets the client reach it while its ownership is not verified, as if it were not there")
+			break
+		}
+		if gate != nil {
 			t.add(d.domain.block, "it is new, and its ownership is not verified, so its mail waits with the sender until the proof is seen")
 			v.Reply = *gate
 			return v
