@@ -3,7 +3,7 @@ package apply
 import (
 	"context"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/mailrelay/mailrelay/plan"
 	"github.com/mailrelay/mailrelay/plan/observe"
@@ -12,20 +12,28 @@ import (
 )
 
 // proven waits until the proofs of ownership that we have published are seen by
-// every name server and by the resolvers; Result.Unproven are those that do not
-// show them when the wait is over. waited says that there was one to wait for.
-func (s *settling) proven(ctx context.Context) (waited bool, err error) {
+// every name server and by the resolvers, or until end. It reports whether there is
+// nothing more to wait for, and something to record; without proofs it does neither.
+// Result.Unproven are those that do not show them at the end.
+func (s *settling) proven(ctx context.Context, end time.Time) (bool, error) {
+	if s.looked {
+		return false, nil
+	}
 	awaited, names, err := published(s.result.Revision)
 	if err != nil || len(awaited) == 0 {
 		return false, err
 	}
-	s.event(schema.Addr{}, nil, "waiting until every name server and the resolvers show the proof for %s, at most until %s", strings.Join(names, ", "), stamp(s.deadline))
-	s.result.Unproven, err = s.watch(ctx, awaited, s.deadline)
-	return true, err
+	if !s.told {
+		s.told = true
+		s.event(schema.Addr{}, nil, "waiting until every name server and the resolvers show the proof for %s, at most until %s", Few(names), stamp(s.deadline))
+	}
+	s.result.Unproven, err = s.watch(ctx, awaited, end)
+	s.looked = err == nil && (len(s.result.Unproven) == 0 || !s.Clock().Before(s.deadline))
+	return s.looked, err
 }
 
 // published are the proofs of r that are ours and that have not been seen
-// everywhere, and the names of their domains, of which three are enough.
+// everywhere, and the names of their domains.
 func published(r *revision.Revision) (out []Awaited, names []string, err error) {
 	if r == nil || !slices.ContainsFunc(r.Proofs, func(p revision.Proof) bool { return !p.Verified() }) {
 		return nil, nil, nil
@@ -57,9 +65,6 @@ func published(r *revision.Revision) (out []Awaited, names []string, err error) 
 			out = append(out, Awaited{observe.Ask{Zone: z, Key: at.Key}, func(o plan.Observation) bool { return o.Set != nil && o.Set.Has(data) }})
 		}
 		names = append(names, at.Domain.Name)
-	}
-	if n := len(names) - 3; n > 0 {
-		names = append(names[:3], "others")
 	}
 	return out, names, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -137,5 +138,49 @@ func TestProofNotSeen(t *testing.T) {
 				t.Errorf("after it: %+v, %v", res.Revision.Proofs, err)
 			}
 		})
+	}
+}
+
+// TestPendingBeforeProof has a step come due while a proof of ownership is waited for
+// in vain: it is done at its time, and not when the wait is over.
+func TestPendingBeforeProof(t *testing.T) {
+	s, primary, resolver := newWorld(t)
+	leads := proved + `
+record "mx" {
+  zone   = zone.contoso
+  type   = "MX"
+  ttl    = 600
+  values = [%q]
+}
+`
+	config := func(mx, name string) string {
+		return strings.NewReplacer("%q", strconv.Quote(mx), `domain "contoso" {
+  name = "contoso.com"`, fmt.Sprintf("domain %q {\n  name = %q", strings.Split(name, ".")[0], name)).Replace(leads)
+	}
+	s.later = time.Until(begin)
+	s.write(config("5 old", "contoso.com"), primary.Addr())
+	s.apply(s.plan())
+	copyProof(t, primary, resolver)
+	s.apply(s.plan())
+	s.write(config("10 new.example.", "new.contoso.com"), primary.Addr())
+	w := s.stay(15 * time.Minute)
+	var gone time.Duration
+	w.meanwhile = func(since time.Duration) {
+		if gone == 0 && !slices.Contains(s.accepted(), "contoso.com") {
+			gone = since
+		}
+	}
+	res, err := Settle(t.Context(), s.plan(), w.Options)
+	if err != nil || res.Stopped != nil || len(res.Unproven) != 1 || len(res.Pending)+len(res.Meanwhile) > 0 {
+		t.Fatalf("got %+v, %v", res, err)
+	}
+	if gone < 10*time.Minute || gone > 10*time.Minute+10*time.Second {
+		t.Errorf("the domain went after %s", gone)
+	}
+	if d := w.now.Sub(begin); d != 15*time.Minute {
+		t.Errorf("it waited %s", d)
+	}
+	if n := len(slices.DeleteFunc(w.said, func(line string) bool { return !strings.Contains(line, "show the proof for") })); n != 1 {
+		t.Errorf("it said %d times that it waits for the proof", n)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/mailrelay/mailrelay/plan"
@@ -37,7 +35,7 @@ func Settle(ctx context.Context, p *plan.Plan, o Options) (*Result, error) {
 	if err != nil || o.Wait <= 0 || p.Scope.RefreshOnly {
 		return res, err
 	}
-	s := settling{Options: o, result: res, byHand: byHand(p), deadline: o.Clock().Add(o.Wait)}
+	s := settling{Options: o, result: res, byHand: plan.ByHand(p.Sets), deadline: o.Clock().Add(o.Wait)}
 	if err := s.stay(ctx, res.Written); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted while waiting")
@@ -53,153 +51,47 @@ type settling struct {
 	result   *Result
 	byHand   map[schema.Addr]bool // what a person has to write, and plans show again and again
 	deadline time.Time
+	waited   time.Time // what was pending until then has been looked at
+	told     bool      // that proofs of ownership are waited for
+	looked   bool      // they are no more waited for
 }
 
 // stay waits for what was written, and does what its time comes for, until there
 // is nothing more to wait for.
 func (s *settling) stay(ctx context.Context, written []plan.SetChange) error {
-	var waited time.Time // for what was pending then
-	var looked bool      // for the proofs of ownership
 	for {
 		if err := s.shown(ctx, written); err != nil || len(s.result.Lagging) > 0 {
 			return err
 		}
-		proofs := false
-		if !looked {
-			var err error
-			if proofs, err = s.proven(ctx); err != nil {
+		if len(written) == 0 || !unseen(s.result.Revision) {
+			if more, err := s.wait(ctx); err != nil || !more {
 				return err
 			}
-			looked = true
-		}
-		if !proofs && (len(written) == 0 || !unseen(s.result.Revision)) {
-			at, ok := s.next()
-			if !ok || !at.After(waited) {
-				return nil
-			}
-			if err := s.until(ctx, at); err != nil {
-				return err
-			}
-			waited = at
 		}
 		var err error
-		if written, err = s.again(ctx); err != nil {
+		if written, err = s.again(ctx); err != nil || len(s.result.Meanwhile) > 0 {
 			return err
 		}
 	}
 }
 
-// shown waits until all servers show what was written.
-func (s *settling) shown(ctx context.Context, written []plan.SetChange) error {
-	if len(written) == 0 {
-		return nil
+// wait stays until the proofs of ownership are seen, or something that is pending may
+// be done, or the wait is over, whichever is first. more says that there may be
+// something to do.
+func (s *settling) wait(ctx context.Context) (more bool, err error) {
+	at, due := s.next()
+	end := s.deadline
+	if due {
+		end = at
 	}
-	var awaited []Awaited
-	var names []string
-	for _, part := range perZone(written, s.result.zones) {
-		if part.zone == nil {
-			continue // it was written as base had it, and is gone now
-		}
-		names = append(names, part.zone.Name)
-		awaited = append(awaited, writtenTo(part.zone, part.sets)...)
+	if more, err = s.proven(ctx, end); more || err != nil {
+		return more, err
 	}
-	slices.Sort(names)
-	if n := len(names) - 3; n > 0 {
-		names = append(names[:3], fmt.Sprintf("%d more zones", n))
+	if due {
+		s.waited = at
+		err = s.until(ctx, at)
 	}
-	s.event(schema.Addr{}, nil, "waiting until every name server of %s shows what was written, at most until %s", strings.Join(names, ", "), stamp(s.deadline))
-	lags, err := s.watch(ctx, awaited, s.deadline)
-	if len(lags) > 0 && err == nil {
-		err = s.overtaken(ctx) // who has written something else since is no laggard
-	}
-	if err == nil {
-		s.result.Lagging = lags
-	}
-	if err == nil && len(lags) == 0 {
-		clear(s.result.Later)
-	}
-	return err
-}
-
-// overtaken is an error if somebody else has applied since.
-func (s *settling) overtaken(ctx context.Context) error {
-	now, err := s.Store.Current(ctx)
-	if err != nil {
-		return err
-	}
-	if now == nil || now.Hash != s.result.Revision.Hash {
-		return overtakenBy(now)
-	}
-	return nil
-}
-
-func overtakenBy(r *revision.Revision) error {
-	if r == nil {
-		return errors.New("the state has become empty meanwhile")
-	}
-	return fmt.Errorf("somebody else has applied %s meanwhile", named(r.Serial, r.Hash))
-}
-
-// next is the earliest time within the wait at which something that is pending may
-// be done.
-func (s *settling) next() (at time.Time, ok bool) {
-	for _, t := range times(s.result.Revision) {
-		if !t.After(s.deadline) && (!ok || t.Before(at)) {
-			at, ok = t, true
-		}
-	}
-	return at, ok
-}
-
-// times are those from which something of r is safe to do.
-func times(r *revision.Revision) []time.Time {
-	if r == nil {
-		return nil
-	}
-	var out []time.Time
-	for _, p := range r.Pending {
-		out = append(out, p.NotBefore)
-	}
-	for _, k := range r.Retained {
-		out = append(out, k.Until)
-	}
-	return slices.DeleteFunc(out, time.Time.IsZero)
-}
-
-// until waits for a time.
-func (s *settling) until(ctx context.Context, at time.Time) error {
-	for line := s.Clock(); ; {
-		now := s.Clock()
-		if !now.Before(at) {
-			return nil
-		}
-		if !now.Before(line) {
-			line = now.Add(lineEvery)
-			s.event(schema.Addr{}, nil, "waiting until %s for what is pending: %s", stamp(at), strings.Join(s.due(at), ", "))
-		}
-		if err := s.Sleep(ctx, min(at.Sub(now), line.Sub(now))); err != nil {
-			return err
-		}
-	}
-}
-
-// due names what may be done at a time.
-func (s *settling) due(at time.Time) []string {
-	var out []string
-	for _, p := range s.result.Revision.Pending {
-		if !p.NotBefore.IsZero() && !p.NotBefore.After(at) {
-			for _, a := range p.Addrs {
-				out = append(out, a.String())
-			}
-		}
-	}
-	for _, k := range s.result.Revision.Retained {
-		if !k.Until.IsZero() && !k.Until.After(at) {
-			out = append(out, k.Object.Addr.String())
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return due, err
 }
 
 // again plans again and does what belongs to this apply.
@@ -250,19 +142,6 @@ func (s *settling) meanwhile(p *plan.Plan, cur *revision.Revision) []schema.Addr
 	return out
 }
 
-// byHand are the addresses of what a person writes.
-func byHand(p *plan.Plan) map[schema.Addr]bool {
-	out := map[schema.Addr]bool{}
-	for _, s := range p.Sets {
-		if s.Manual {
-			for _, a := range s.Addrs {
-				out[a] = true
-			}
-		}
-	}
-	return out
-}
-
 // join adds what a later run did.
 func (r *Result) join(next *Result) {
 	r.Revision, r.zones = next.Revision, next.zones
@@ -270,10 +149,4 @@ func (r *Result) join(next *Result) {
 	r.Pending, r.Behind, r.Manual = next.Pending, next.Behind, next.Manual
 	r.Written = append(r.Written, next.Written...)
 	maps.Copy(r.Later, next.Later)
-}
-
-// unseen reports whether r still has to learn that its switches were seen, or what
-// it wrote to a file.
-func unseen(r *revision.Revision) bool {
-	return len(r.Intent) > 0 || slices.ContainsFunc(r.Switched, func(s revision.Switched) bool { return s.Since.IsZero() })
 }

@@ -171,6 +171,20 @@ type SetChange struct {
 	Unseen bool `json:"unseen,omitempty"`
 }
 
+// ByHand are the addresses of the blocks to which changes belong that a person has to
+// enter.
+func ByHand(sets []SetChange) map[schema.Addr]bool {
+	out := map[schema.Addr]bool{}
+	for _, s := range sets {
+		for _, a := range s.Addrs {
+			if s.Manual {
+				out[a] = true
+			}
+		}
+	}
+	return out
+}
+
 // Evidence is an RRset that a plan relies on and does not touch: it takes something
 // away because mail does not follow the RRset here.
 type Evidence struct {

@@ -233,12 +233,7 @@ func (a *app) stale(err error) error {
 // done says what was done and what is left.
 func (a *app) done(p *plan.Plan, res *apply.Result, o applyOptions) error {
 	n := p.Counts()
-	byHand := map[schema.Addr]bool{}
-	for _, s := range res.Manual {
-		for _, addr := range s.Addrs {
-			byHand[addr] = true
-		}
-	}
+	byHand := plan.ByHand(res.Manual)
 	waits := map[schema.Addr]bool{}
 	for _, c := range res.Pending {
 		waits[c.Addr] = true

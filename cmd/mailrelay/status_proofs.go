@@ -108,10 +108,7 @@ func (a *app) unverified(res *apply.Result) bool {
 		return false
 	}
 	if len(res.Unproven) == 0 {
-		if n := len(names) - 3; n > 0 {
-			names = append(names[:3], fmt.Sprintf("%d more", n))
-		}
-		a.ui.Progress("Not verified yet: %s. Run apply again once the proof of ownership is seen everywhere; mailrelay plan says where it is missing.", strings.Join(names, ", "))
+		a.ui.Progress("Not verified yet: %s. Run apply again once the proof of ownership is seen everywhere; mailrelay plan says where it is missing.", apply.Few(names))
 	}
 	return true
 }
