@@ -30,3 +30,14 @@ func (r *run) bookkeeping() bool {
 	is, err2 := json.Marshal(waiting{r.plan.Switched, r.plan.Retained, r.plan.Pending, r.plan.Awaited})
 	return err1 != nil || err2 != nil || !bytes.Equal(was, is)
 }
+
+// says reports whether the revision that is current says what next would.
+func says(cur, next *revision.Revision) bool {
+	if cur == nil || len(cur.Intent) != len(next.Intent) || len(cur.Owned) != len(next.Owned) || len(cur.Target) != len(next.Target) {
+		return false
+	}
+	same := *next
+	same.Serial, same.Parent, same.Applied, same.By = cur.Serial, cur.Parent, cur.Applied, cur.By
+	same.Seal()
+	return same.Hash == cur.Hash
+}

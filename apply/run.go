@@ -224,8 +224,8 @@ func intent(sets []plan.SetChange) []revision.Step {
 	return out
 }
 
-// put makes a new revision current. Its intent is steps, and what is not settled
-// of the base's.
+// put makes a new revision current, unless the current one says the same. Its intent
+// is steps, and what is not settled of the base's.
 func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.Step) error {
 	open := slices.Concat(r.unsettled(steps), steps)
 	next := &revision.Revision{
@@ -237,6 +237,9 @@ func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.
 		next.Lineage, next.Serial, next.Parent = cur.Lineage, cur.Serial+1, cur.Hash
 	}
 	next.Former = r.plan.FormerFor(next)
+	if says(r.result.Revision, next) {
+		return nil // an apply that failed again, or that could write nothing
+	}
 	next.Seal()
 	if err := r.Store.Put(ctx, next); err != nil {
 		return fmt.Errorf("recording revision %d: %w", next.Serial, err)

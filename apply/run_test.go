@@ -228,3 +228,24 @@ func TestNodesFirst(t *testing.T) {
 		t.Errorf("DNS was not changed, or nobody waited for the node (%d)", asked)
 	}
 }
+
+// TestFailedAppliesMakeOneRevision has an apply fail, and fail again: the state says
+// what was about to be written, once.
+func TestFailedAppliesMakeOneRevision(t *testing.T) {
+	srv := startDNS(t)
+	s := newSite(t, t.TempDir())
+	s.write(strings.ReplaceAll(second, `"key."`, `"unknown."`), srv.Addr())
+	for range 2 {
+		if _, err := Run(t.Context(), s.plan(), s.options()); err == nil {
+			t.Fatal("the server took an update with a key that it does not know")
+		}
+		if cur := s.current(); cur.Serial != 1 || len(cur.Intent) != 2 {
+			t.Errorf("revision %d with an intent of %d", cur.Serial, len(cur.Intent))
+		}
+	}
+	s.write(second, srv.Addr())
+	s.apply(s.plan())
+	if cur := s.current(); len(cur.Intent) > 0 || len(cur.Owned) != 2 {
+		t.Errorf("once the key is right: %+v", cur)
+	}
+}
