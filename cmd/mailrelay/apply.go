@@ -19,7 +19,7 @@ import (
 )
 
 func (a *app) applyCommand() *cli.Command {
-	var o applyOptions
+	o := applyOptions{parallel: 10, wait: 2 * time.Minute}
 	return &cli.Command{
 		Name:        "apply",
 		Usage:       "make it so",
@@ -28,9 +28,9 @@ func (a *app) applyCommand() *cli.Command {
 		Flags: append(append(a.configFlags(), a.stateFlag()), append(a.scopeFlags(),
 			&cli.BoolFlag{Name: "auto-approve", Usage: "do not ask", Destination: &o.approve},
 			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit with 2 when something is left to do", Destination: &o.detailed},
-			&cli.DurationFlag{Name: "lock-timeout", Usage: "wait for `DURATION` if another apply runs", Destination: &o.lock},
-			&cli.IntFlag{Name: "parallelism", Usage: "write `N` zones at a time", Value: 10, Destination: &o.parallel},
-			&cli.DurationFlag{Name: "wait", Usage: "stay up to `DURATION` until all servers show what was written", Value: 2 * time.Minute, Destination: &o.wait},
+			&cli.GenericFlag{Name: "lock-timeout", Usage: "wait for `DURATION` if another apply runs", Value: duration{&o.lock}},
+			&cli.GenericFlag{Name: "parallelism", Usage: "write `N` zones at a time [10]", Value: number[int]{&o.parallel, 1, "4"}},
+			&cli.GenericFlag{Name: "wait", Usage: "stay up to `DURATION` until all servers show what was written [2m]", Value: duration{&o.wait}},
 			a.inputFlag(),
 		)...),
 		Action: func(ctx context.Context, c *cli.Command) error {

@@ -33,14 +33,14 @@ type entry struct {
 
 func (a *app) historyCommand() *cli.Command {
 	var asJSON bool
-	var newest int
+	newest := 20
 	return &cli.Command{
 		Name:        "history",
 		Usage:       "list what was applied, newest first",
 		UsageText:   "mailrelay [-chdir=DIR] history [flags]",
 		Description: "Every revision is kept, in revisions/ of the state directory, and plan -revision=N\nplans the way back to any of them. An apply that writes DNS makes several: one\nbefore it writes, one that says what was written, and one for each thing that it\nsaw or did while it stayed. What nobody will go back to may be deleted there, but\nfor the newest.\n\nExample:\n\n  mailrelay history\n  mailrelay plan -revision=7 -out=back.plan",
 		Flags: append(a.configFlags(), a.stateFlag(),
-			&cli.IntFlag{Name: "n", Usage: "list the newest `N`; 0 is all", Value: 20, Destination: &newest},
+			&cli.GenericFlag{Name: "n", Usage: "list the newest `N`; 0 is all [20]", Value: number[int]{&newest, 0, "50"}},
 			&cli.BoolFlag{Name: "json", Usage: "print it as JSON", Destination: &asJSON}),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			a.begin()

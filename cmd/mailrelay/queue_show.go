@@ -18,11 +18,11 @@ import (
 func (a *app) queueListCommand() *cli.Command {
 	var s selection
 	var asJSON bool
-	var most int
+	most := 100
 	flags := append(a.configFlags(), a.stateFlag())
 	flags = append(flags, s.flags()...)
 	flags = append(flags,
-		&cli.IntFlag{Name: "most", Usage: "show no more than `N` messages, the oldest ones [100]", Value: 100, Destination: &most},
+		&cli.GenericFlag{Name: "most", Usage: "show no more than `N` messages, the oldest ones [100]", Value: number[int]{&most, 0, "500"}},
 		&cli.BoolFlag{Name: "json", Usage: "print it as JSON", Destination: &asJSON})
 	return &cli.Command{
 		Name: "list", Usage: "list the messages in the queue, the oldest first", UsageText: "mailrelay queue list [flags] [ID...]",
@@ -33,9 +33,6 @@ func (a *app) queueListCommand() *cli.Command {
 			f, none, err := s.filter(c)
 			if err != nil {
 				return err
-			}
-			if most < 0 {
-				return errors.New("-most is how many messages are shown, and cannot be below zero")
 			}
 			f.All = f.All || none
 			relay, err := a.relayHere()

@@ -22,7 +22,7 @@ func (a *app) scopeFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.GenericFlag{Name: "target", Usage: "plan `ADDRESS` and what it needs alone; may stand several times", Value: targets{&a.scope.Targets}},
 		&cli.BoolFlag{Name: "refresh-only", Usage: "record what is in the world, and write nothing", Destination: &a.scope.RefreshOnly},
-		&cli.Uint64Flag{Name: "revision", Usage: "plan the way back to revision `N`, see mailrelay history", Destination: &a.scope.Back},
+		&cli.GenericFlag{Name: "revision", Usage: "plan the way back to revision `N`, see mailrelay history", Value: number[uint64]{&a.scope.Back, 1, "7; mailrelay history lists those there are"}},
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 
 // usageError says what is wrong with a command line, and where help is.
 func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
+	if about, ok := strings.CutSuffix(err.Error(), ": parse error"); ok { // of a flag that is given or not
+		return fmt.Errorf("%s: give the flag alone, or =true or =false; see %s -help", about, c.FullName())
+	}
 	return fmt.Errorf("%w; see %s -help", err, c.FullName())
 }
 
