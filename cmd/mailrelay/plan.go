@@ -172,7 +172,7 @@ func (a *app) observer(c *schema.Config) *observe.Client {
 }
 
 func (a *app) asking(c *schema.Config) observe.Options {
-	return observe.Options{Dial: a.world.dial, Resolvers: a.resolvers(c), Clock: a.world.clock}
+	return observe.Options{Dial: a.world.dial, Resolvers: a.resolvers(c), Clock: a.world.clock, Waiting: a.patience()}
 }
 
 // resolvers are those of the world, else those that the configuration names; nil

@@ -268,6 +268,9 @@ func (l *lane) expire() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	limit := b.window.patience(b.r.c.o.Timeout)
+	if limit >= b.r.c.o.Timeout && now.Sub(b.heard) >= limit && len(l.sent) > 0 {
+		b.r.c.waiting(b.s.source(l.addr), b.r.c.o.Retries-l.sent[0].task.tried)
+	}
 	var left []*task
 	for len(l.sent) > 0 && (l.sent[0].done || now.Sub(l.sent[0].sent) >= limit) {
 		f := l.sent[0]

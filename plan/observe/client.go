@@ -39,6 +39,10 @@ type Options struct {
 	// Retries is how often a question is asked again if there is no answer. Zero:
 	// twice. Negative: never.
 	Retries int
+	// Waiting, if set, is told when a server has been silent for Timeout, and for how
+	// much longer it is asked. It may be called from several goroutines at a time, and
+	// several times for one server.
+	Waiting func(server string, most time.Duration)
 	// InFlight is how many questions one server has to work at, at a time, before it
 	// is known how much it bears: up to 8 times as many while nothing is lost. Zero:
 	// 32.
@@ -73,6 +77,13 @@ func New(o Options) *Client {
 		o.InFlight = 32
 	}
 	return &Client{o}
+}
+
+// waiting says that server has been silent in a try, after which there are more.
+func (c *Client) waiting(server string, more int) {
+	if c.o.Waiting != nil && more > 0 {
+		c.o.Waiting(server, time.Duration(more)*c.o.Timeout)
+	}
 }
 
 // resolvConf is where a system names its resolvers.

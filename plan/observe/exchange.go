@@ -61,19 +61,27 @@ func (c *Client) exchange(ctx context.Context, s *server, addr string, q *dns.Ms
 		if noWay(err) {
 			return nil, unreachable(addr, err)
 		}
+		if late(err) {
+			c.waiting(s.source(addr), c.o.Retries-try)
+		}
 	}
 	tries := "1 try"
 	if c.o.Retries > 0 {
 		tries = fmt.Sprintf("%d tries", c.o.Retries+1)
 	}
-	var timeout net.Error
 	switch {
 	case errors.Is(err, errGarbage):
 		return nil, &failure{plan.Garbage, fmt.Errorf("%w in %s: check that a name server listens on port %s of %s, and nothing in between rewrites what it says", errGarbage, tries, port(addr), addr)}
-	case errors.Is(err, errSilent), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, errSilent), late(err):
 		return nil, &failure{plan.Silent, fmt.Errorf("%w after %s of %s each: check that the server runs, and that UDP and TCP port %s of it can be reached from here", errSilent, tries, c.o.Timeout, port(addr))}
 	}
 	return nil, &failure{plan.Silent, fmt.Errorf("%w: %w: check that the server runs, and that UDP and TCP port %s of it can be reached from here", errSilent, err, port(addr))}
+}
+
+// late reports whether err is that nothing came in time.
+func late(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 func port(addr string) string {

@@ -408,3 +408,24 @@ func TestLossy(t *testing.T) {
 		}
 	}
 }
+
+// TestWaiting is told of a server that is silent, and for how long it is waited for,
+// and not of one that answers.
+func TestWaiting(t *testing.T) {
+	zones := map[string]string{"contoso.com": contoso}
+	silent, well := serve(t, dnstest.Options{Zones: zones}), serve(t, dnstest.Options{Zones: zones})
+	silent.SetFault(func(dnstest.Request) dnstest.Fault { return dnstest.Fault{Lost: true} })
+	z := zone(t, "zone.contoso", "contoso.com", silent.Addr(), well.Addr())
+	var mu sync.Mutex
+	told := map[string][]time.Duration{}
+	c := New(Options{Clock: clock, Timeout: 400 * time.Millisecond, Waiting: func(server string, most time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		told[server] = append(told[server], most)
+	}})
+	c.RRsets(t.Context(), []Ask{{Zone: z, Key: key("contoso.com.", "MX")}})
+	want := map[string][]time.Duration{silent.Addr(): {800 * time.Millisecond, 400 * time.Millisecond}}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+}
