@@ -36,6 +36,9 @@ func (rc ResourceChange) body(b *bytes.Buffer, s Style, known defaults) {
 
 // header is the first line of the block as it stands in a configuration.
 func (rc ResourceChange) header() string {
+	if rc.Type == "record" && !strings.HasPrefix(rc.Address, "record.") { // of a service, or a proof of ownership
+		return "record " + rc.Address
+	}
 	return fmt.Sprintf("%s \"%s\"", rc.Type, strings.ReplaceAll(rc.Name, ".", `" "`)) // a service has two labels
 }
 

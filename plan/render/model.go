@@ -244,6 +244,9 @@ func resource(c plan.Change) (ResourceChange, error) {
 		Change: Change{Actions: actions(c.Action), Before: before, After: after}, Foreign: c.Foreign, Note: c.Why, Decl: schema.Place(c.Decl),
 		Meaning: c.Meaning, Held: c.Held, NotBefore: c.NotBefore, Needs: addresses(c.Needs),
 	}
+	if c.Key().Name != "" {
+		rc.Type = "record" // also of what another block implies
+	}
 	if c.Action == plan.Import {
 		o := c.After.AsValueMap()
 		rc.Change.Importing = &Importing{o["name"].AsString() + " " + o["type"].AsString()}

@@ -250,3 +250,32 @@ func TestReadRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingToDo: Terraform's line stands only where all is as it should be.
+func TestNothingToDo(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		p    *plan.Plan
+		want string
+	}{
+		{"all is met", &plan.Plan{Expectations: []plan.Expectation{{Status: plan.Met}}}, NoChanges},
+		{"one is not", &plan.Plan{Expectations: []plan.Expectation{{Status: plan.Unmet}}}, "No changes. What mailrelay writes is as configured, but 1 expectation is not met."},
+		{"nobody knows", &plan.Plan{Expectations: []plan.Expectation{{Status: plan.Unmet}, {Status: plan.Open}}}, "No changes. What mailrelay writes is as configured, but 2 expectations are not met."},
+		{"not verified", &plan.Plan{Verifications: []plan.Verification{{State: plan.Unverified}}}, "No changes. What mailrelay writes is as configured, but 1 domain is not verified."},
+		{"verified", &plan.Plan{Verifications: []plan.Verification{{State: plan.Verified}}}, NoChanges},
+	} {
+		if text := string(shown(t, model(t, tt.p), Style{})); !strings.Contains(text, tt.want+"\n") || tt.want != NoChanges && strings.Contains(text, NoChanges) {
+			t.Errorf("%s: %s", tt.name, text)
+		}
+	}
+}
+
+// TestImpliedRecord: what a block implies in DNS is shown as the record that it is.
+func TestImpliedRecord(t *testing.T) {
+	after := cty.ObjectVal(map[string]cty.Value{"zone": cty.StringVal("zone.new"), "name": cty.StringVal("new.example."), "type": cty.StringVal("TXT"),
+		"ttl": cty.NumberIntVal(3600), "values": cty.ListVal([]cty.Value{cty.StringVal("mailrelay-verification=x")})})
+	m := model(t, &plan.Plan{Changes: []plan.Change{{Addr: schema.Addr{Type: "domain", Name: "new", Part: "verification"}, Action: plan.Create, After: after}}})
+	if text := string(shown(t, m, Style{})); !strings.Contains(text, `+ record domain.new.verification {`) || m.ResourceChanges[0].Type != "record" {
+		t.Errorf("%s: %s", m.ResourceChanges[0].Type, text)
+	}
+}

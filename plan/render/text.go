@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/mailrelay/mailrelay/plan"
 )
 
 // Style says how text is dressed.
@@ -32,8 +34,8 @@ func (s Style) symbol(action string) string {
 	return " "
 }
 
-// NoChanges is the closing line of a plan with nothing to do, Terraform's to the
-// letter.
+// NoChanges is the closing line of a plan with nothing to do and nothing to wait for,
+// Terraform's to the letter.
 const NoChanges = "No changes. Your infrastructure matches the configuration."
 
 // Text writes a plan for a terminal: what was changed by others, what would
@@ -68,6 +70,8 @@ func Text(w io.Writer, m *Model, s Style) error {
 		b.WriteString(s.bold("Plan:") + strings.TrimPrefix(m.Summary.planLine(), "Plan:") + "\n")
 	} else if len(m.Inconclusive) == 0 && len(m.NodesBehind) > 0 {
 		fmt.Fprintf(&b, "Nothing to change, but not everything is as configured: %s does not run the current revision.\n", count(len(m.NodesBehind), "relay node"))
+	} else if open := m.awaited(); open != "" && len(m.Inconclusive) == 0 {
+		b.WriteString(s.bold("No changes.") + " What mailrelay writes is as configured, but " + open + ".\n")
 	} else if !m.unknown(&b) {
 		b.WriteString(s.paint("1;32", "No changes.") + s.bold(strings.TrimPrefix(NoChanges, "No changes.")) + "\n")
 	}
@@ -77,6 +81,32 @@ func Text(w io.Writer, m *Model, s Style) error {
 	m.targeted(&b, s)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// awaited says what others have yet to do; empty if nothing.
+func (m *Model) awaited() string {
+	var words []string
+	switch n := m.Summary.Unmet + m.Summary.InconclusiveCheck; n {
+	case 0:
+	case 1:
+		words = append(words, "1 expectation is not met")
+	default:
+		words = append(words, fmt.Sprintf("%d expectations are not met", n))
+	}
+	n := 0
+	for _, v := range m.Verifications {
+		if v.State == plan.Unverified {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+	case 1:
+		words = append(words, "1 domain is not verified")
+	default:
+		words = append(words, fmt.Sprintf("%d domains are not verified", n))
+	}
+	return strings.Join(words, " and ")
 }
 
 func (n Summary) any() bool { return n.Import+n.Add+n.Change+n.Remove > 0 }
