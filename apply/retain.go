@@ -17,17 +17,18 @@ func (r *run) bookkeeping() bool {
 		Switched []revision.Switched `json:",omitempty"`
 		Retained []revision.Retained `json:",omitempty"`
 		Pending  []revision.Step     `json:",omitempty"`
+		Manual   []revision.Step     `json:",omitempty"`
 		Awaited  []revision.Awaited  `json:",omitempty"`
 	}
 	var before waiting
 	if r.base != nil {
-		before = waiting{r.base.Switched, r.base.Retained, r.base.Pending, r.base.Awaited}
+		before = waiting{r.base.Switched, r.base.Retained, r.base.Pending, r.base.Manual, r.base.Awaited}
 	}
 	if r.base != nil && len(r.plan.Unsettled) == 0 && slices.ContainsFunc(r.base.Stages, r.begins) {
 		return true
 	}
 	was, err1 := json.Marshal(before)
-	is, err2 := json.Marshal(waiting{r.plan.Switched, r.plan.Retained, r.plan.Pending, r.plan.Awaited})
+	is, err2 := json.Marshal(waiting{r.plan.Switched, r.plan.Retained, r.plan.Pending, r.plan.Manual, r.plan.Awaited})
 	return err1 != nil || err2 != nil || !bytes.Equal(was, is)
 }
 

@@ -231,7 +231,7 @@ func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.
 	next := &revision.Revision{
 		Lineage: cmp.Or(r.plan.Seen.Lineage, rand.Text()), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
 		Target: r.plan.Target, Owned: owned, Intent: open, Stages: r.stages(open),
-		Switched: r.plan.Switched, Retained: r.plan.Retained, Pending: r.plan.Pending, Proofs: r.plan.Proofs, Awaited: r.plan.Awaited,
+		Switched: r.plan.Switched, Retained: r.plan.Retained, Pending: r.plan.Pending, Manual: r.plan.Manual, Proofs: r.plan.Proofs, Awaited: r.plan.Awaited,
 	}
 	if cur := r.result.Revision; cur != nil {
 		next.Lineage, next.Serial, next.Parent = cur.Lineage, cur.Serial+1, cur.Hash

@@ -173,6 +173,12 @@ func TestManual(t *testing.T) {
 	if len(res.Manual) != 1 || len(res.Revision.Owned) != 0 {
 		t.Errorf("manual %v, owned %v", res.Manual, res.Revision.Owned)
 	}
+	if m := res.Revision.Manual; len(m) != 1 || m[0].Before != nil || m[0].Key().String() != "new.contoso.com. A" {
+		t.Errorf("the state has %+v", m)
+	}
+	if again := s.apply(s.plan()); again.Changed {
+		t.Error("an apply that changed nothing made a revision")
+	}
 	if got := actions(s.plan()); len(got) != 1 || got[0] != "+ record.a" {
 		t.Errorf("before it was entered: %v", got)
 	}
@@ -181,8 +187,8 @@ func TestManual(t *testing.T) {
 		t.Errorf("after it was entered: %v", got)
 	}
 	s.apply(s.plan())
-	if p := s.plan(); !p.Converged() {
-		t.Errorf("after all: %v", actions(p))
+	if p := s.plan(); !p.Converged() || len(s.current().Manual) > 0 {
+		t.Errorf("after all: %v, %+v", actions(p), s.current().Manual)
 	}
 }
 

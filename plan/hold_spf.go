@@ -126,14 +126,14 @@ func (l *later) postpone(p *Plan, base *revision.Revision, s rrset) {
 		}
 	}
 	ch.hold(l.wait)
-	ch.Pending = slices.ContainsFunc(waitingAt(base, s.at), func(b revision.Step) bool { return rr.Equal(b.After, step.After) })
+	ch.Pending = slices.ContainsFunc(stepsAt(base.Pending, s.at), func(b revision.Step) bool { return rr.Equal(b.After, step.After) })
 	p.Changes = append(p.Changes, ch)
 }
 
-// waitingAt is what base has pending of the RRset at a place.
-func waitingAt(base *revision.Revision, at place) []revision.Step {
+// stepsAt are those of the RRset at a place.
+func stepsAt(steps []revision.Step, at place) []revision.Step {
 	var out []revision.Step
-	for _, step := range base.Pending {
+	for _, step := range steps {
 		if step.Zone == at.zone && step.Key() == at.key {
 			out = append(out, step)
 		}

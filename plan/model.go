@@ -246,6 +246,7 @@ type Plan struct {
 	Switched      []revision.Switched // what caches may answer as it was, once this is applied
 	Retained      []revision.Retained // what stays in force beside the target until that is over
 	Pending       []revision.Step     // of DNS, what waits for the same
+	Manual        []revision.Step     // of DNS, what waits for a person
 	Findings      []Finding
 	Reach         reach.Diff // what changes for the mail, against what is in force
 	Behind        []Node     // live nodes that run another revision

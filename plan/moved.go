@@ -112,7 +112,7 @@ func rename(base *revision.Revision, c *schema.Config) (*revision.Revision, move
 		return nil, m, nil, fmt.Errorf("reading revision %d: %w", base.Serial, err)
 	}
 	out.Owned = m.owned(base.Owned)
-	out.Intent, out.Pending = m.steps(base.Intent), m.steps(base.Pending)
+	out.Intent, out.Pending, out.Manual = m.steps(base.Intent), m.steps(base.Pending), m.steps(base.Manual)
 	out.Retained = slices.Clone(base.Retained)
 	for i, r := range out.Retained {
 		o, err := m.objects([]revision.Object{r.Object})

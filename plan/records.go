@@ -73,7 +73,8 @@ func (p *Plan) records(c *schema.Config, base *revision.Revision, views views, p
 	for _, s := range sets {
 		concerned := p.Scope.concerns(s.want, s.ours)
 		if !concerned || s.view.open != "" {
-			p.Pending = append(p.Pending, waitingAt(base, s.at)...) // it waits on
+			p.Pending = append(p.Pending, stepsAt(base.Pending, s.at)...) // it waits on
+			p.Manual = append(p.Manual, stepsAt(base.Manual, s.at)...)
 		}
 		if !concerned {
 			continue

@@ -32,7 +32,7 @@ func (s Scope) refresh(c *schema.Config, base *revision.Revision, seen Seen, now
 		return nil, err
 	}
 	p.Sets, p.Relied = nil, nil
-	p.Retained, p.Pending = old.Retained, old.Pending
+	p.Retained, p.Pending, p.Manual = old.Retained, old.Pending, old.Manual
 	p.Changes = slices.DeleteFunc(p.Changes, func(ch Change) bool { return !slices.Contains([]Action{Import, NoOp, Inconclusive}, ch.Action) })
 	p.Findings = slices.DeleteFunc(p.Findings, func(f Finding) bool { return f.Code == takenOver })
 	return p, nil

@@ -31,6 +31,9 @@ func (s rrset) decide(p *Plan) {
 	if !rr.Equal(s.view.set, after) {
 		ch := SetChange{Addrs: s.addrs(), Zone: s.at.zone, Key: s.at.key, Before: s.view.set, Wire: s.view.wire, After: after, Owned: owned, Manual: s.manual}
 		p.Sets = append(p.Sets, ch)
+		if s.manual {
+			p.Manual = append(p.Manual, revision.Step{Addrs: ch.Addrs, Zone: ch.Zone, Before: ch.Before, After: ch.After})
+		}
 	}
 	s.takeOver(p, after)
 	for i, w := range s.want {

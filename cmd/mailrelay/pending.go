@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailrelay/mailrelay/plan"
+	"github.com/mailrelay/mailrelay/plan/render"
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
@@ -13,6 +15,7 @@ import (
 // its domains.
 type waitingStatus struct {
 	Pending  []pendingStatus  `json:"pending"`  // records that will be written
+	Manual   []render.ByHand  `json:"manual"`   // what people have to enter
 	Retained []retainedStatus `json:"retained"` // blocks that stay in force
 	Stages   []stageStatus    `json:"stages"`
 }
@@ -34,8 +37,8 @@ type stageStatus struct {
 	Since  time.Time   `json:"since,omitzero"` // absent: the apply that enters it has not been finished
 }
 
-func newWaiting(r *revision.Revision) waitingStatus {
-	w := waitingStatus{Pending: []pendingStatus{}, Retained: []retainedStatus{}, Stages: []stageStatus{}}
+func newWaiting(r *revision.Revision) (waitingStatus, error) {
+	w := waitingStatus{Pending: []pendingStatus{}, Manual: []render.ByHand{}, Retained: []retainedStatus{}, Stages: []stageStatus{}}
 	for _, s := range r.Pending {
 		w.Pending = append(w.Pending, pendingStatus{s.Addrs, s.Key().String(), s.NotBefore})
 	}
@@ -45,7 +48,22 @@ func newWaiting(r *revision.Revision) waitingStatus {
 	for _, e := range r.Stages {
 		w.Stages = append(w.Stages, stageStatus(e))
 	}
-	return w
+	if len(r.Manual) == 0 {
+		return w, nil
+	}
+	c, err := revision.Config(revision.Only(r.Target, "zone"))
+	if err != nil {
+		return w, fmt.Errorf("reading revision %d: %w", r.Serial, err)
+	}
+	zones := plan.Zones(c, r)
+	for _, s := range r.Manual {
+		name := ""
+		if z := zones(s.Zone, s.Key().Name); z != nil {
+			name = z.Name + "."
+		}
+		w.Manual = append(w.Manual, render.Steps(s.Before, s.After, s.Zone, name)...)
+	}
+	return w, nil
 }
 
 func (w waitingStatus) text(b *strings.Builder) {
@@ -68,6 +86,12 @@ func (w waitingStatus) text(b *strings.Builder) {
 			names = append(names, a.String())
 		}
 		fmt.Fprintf(b, "Pending: %s (%s), %s.\n", strings.Join(names, ", "), p.Record, until(p.NotBefore))
+	}
+	for i, c := range w.Manual {
+		if i == 0 || c.Zone != w.Manual[i-1].Zone {
+			fmt.Fprintf(b, "A person has yet to make these changes in %s; run mailrelay apply once they are made.\n", c.Zone)
+		}
+		c.Lines(b)
 	}
 	for _, k := range w.Retained {
 		fmt.Fprintf(b, "Retained: %s stays in force %s.\n", k.Address, until(k.Until))

@@ -85,7 +85,11 @@ func (a *app) status(ctx context.Context) (*status, error) {
 	var hash revision.Hash
 	if cur != nil {
 		hash = cur.Hash
-		s.Revision = &revisionStatus{cur.Serial, cur.Hash, cur.Applied, cur.By, len(cur.Intent), newWaiting(cur)}
+		w, err := newWaiting(cur)
+		if err != nil {
+			return nil, err
+		}
+		s.Revision = &revisionStatus{cur.Serial, cur.Hash, cur.Applied, cur.By, len(cur.Intent), w}
 	}
 	for _, n := range nodes {
 		s.Nodes = append(s.Nodes, nodeStatus{n, nodeState(n, hash, a.world.clock())})

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -56,35 +57,36 @@ func byHand(p *plan.Plan) ([]ByHand, error) {
 				names[z.Addr()] = z.Name + "."
 			}
 		}
-		out = append(out, steps(s, names[s.Zone])...)
+		out = append(out, Steps(s.Before, s.After, s.Zone, names[s.Zone])...)
 	}
 	return out, nil
 }
 
-// steps are those of one RRset in the zone of that name: first what goes.
-func steps(s plan.SetChange, zone string) []ByHand {
+// Steps are what a person does to make one RRset, which is before, to be after, in the
+// zone of that name: first what goes. One of the two may be nil.
+func Steps(before, after *rr.Set, at schema.Addr, zone string) []ByHand {
 	var out []ByHand
 	step := func(do string, set *rr.Set, d rr.Data) ByHand {
-		return ByHand{Zone: s.Zone, Do: do, Name: s.Key.Name, Host: host(s.Key.Name, zone), Type: s.Key.Type,
-			TTL: set.TTL, Value: plain(s.Key.Type, d), Line: zoneLine(set, d)}
+		return ByHand{Zone: at, Do: do, Name: set.Name, Host: host(set.Name, zone), Type: set.Type,
+			TTL: set.TTL, Value: plain(set.Type, d), Line: zoneLine(set, d)}
 	}
-	if s.Before != nil {
-		for _, d := range s.Before.Data {
-			if s.After == nil || !s.After.Has(d) {
-				out = append(out, step(takeOut, s.Before, d))
+	if before != nil {
+		for _, d := range before.Data {
+			if after == nil || !after.Has(d) {
+				out = append(out, step(takeOut, before, d))
 			}
 		}
 	}
-	if s.After == nil {
+	if after == nil {
 		return out
 	}
-	for _, d := range s.After.Data {
+	for _, d := range after.Data {
 		switch {
-		case s.Before == nil || !s.Before.Has(d):
-			out = append(out, step(enter, s.After, d))
-		case s.Before.TTL != s.After.TTL:
-			b := step(changeTTL, s.After, d)
-			b.Was = zoneLine(s.Before, d)
+		case before == nil || !before.Has(d):
+			out = append(out, step(enter, after, d))
+		case before.TTL != after.TTL:
+			b := step(changeTTL, after, d)
+			b.Was = zoneLine(before, d)
 			out = append(out, b)
 		}
 	}
@@ -136,14 +138,7 @@ func (m *Model) byHand(b *bytes.Buffer, s Style) {
 		rest = rest[n:]
 		fmt.Fprintf(b, "A person edits %s. Make these changes there:\n", s.bold(zone[0].Zone.String()))
 		for _, c := range zone {
-			switch c.Do {
-			case takeOut:
-				fmt.Fprintf(b, "  %s %s\n", s.symbol("delete"), c.Line)
-			case changeTTL:
-				fmt.Fprintf(b, "  %s %s\n  %s %s\n", s.symbol("delete"), c.Was, s.symbol("create"), c.Line)
-			default:
-				fmt.Fprintf(b, "  %s %s\n", s.symbol("create"), c.Line)
-			}
+			c.lines(b, s)
 		}
 		b.WriteString("\nOr, in a form that takes a field each (TXT without quotes):\n")
 		t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
@@ -154,5 +149,19 @@ func (m *Model) byHand(b *bytes.Buffer, s Style) {
 		}
 		t.Flush() // to a buffer, which takes everything
 		b.WriteString("\n")
+	}
+}
+
+// Lines writes what is taken out of a zone file and put in, without colour.
+func (c ByHand) Lines(w io.Writer) { c.lines(w, Style{}) }
+
+func (c ByHand) lines(w io.Writer, s Style) {
+	switch c.Do {
+	case takeOut:
+		fmt.Fprintf(w, "  %s %s\n", s.symbol("delete"), c.Line)
+	case changeTTL:
+		fmt.Fprintf(w, "  %s %s\n  %s %s\n", s.symbol("delete"), c.Was, s.symbol("create"), c.Line)
+	default:
+		fmt.Fprintf(w, "  %s %s\n", s.symbol("create"), c.Line)
 	}
 }

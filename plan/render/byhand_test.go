@@ -34,7 +34,7 @@ func TestByHand(t *testing.T) {
 		change("s._domainkey.contoso.com.", "TXT", 0, 300, nil, []rr.Data{rr.Data(long)}),
 		change("w.contoso.com.", "TXT", 60, 0, []rr.Data{`a\\b`, `c\001`}, nil),
 	} {
-		m.Manual = append(m.Manual, steps(c, "contoso.com.")...)
+		m.Manual = append(m.Manual, Steps(c.Before, c.After, c.Zone, "contoso.com.")...)
 	}
 	var b bytes.Buffer
 	m.byHand(&b, Style{})

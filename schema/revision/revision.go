@@ -42,6 +42,7 @@ type Revision struct {
 	Intent   []Step     `json:"intent,omitempty"`   // about to be written, or written and not yet read back
 	Switched []Switched `json:"switched,omitempty"` // what caches may still answer as it was
 	Pending  []Step     `json:"pending,omitempty"`  // of DNS, waits until it is safe
+	Manual   []Step     `json:"manual,omitempty"`   // of DNS, waits for a person; nothing of it is ours yet
 	Retained []Retained `json:"retained,omitempty"` // of the relay, stays in force until then
 	Proofs   []Proof    `json:"proofs,omitempty"`   // of the ownership of domains, sorted by address
 	Stages   []Entered  `json:"stages,omitempty"`
