@@ -49,6 +49,32 @@ func TestExamplePlans(t *testing.T) {
 	}
 }
 
+// TestREADMEPlan holds that the plan which README.md shows is a part of the one that
+// the test above compares with what is printed.
+func TestREADMEPlan(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, about, _ := bytes.Cut(readme, []byte("## What a plan looks like\n"))
+	_, about, _ = bytes.Cut(about, []byte("```\n"))
+	extract, _, _ := bytes.Cut(about, []byte("```\n"))
+	rest, err := os.ReadFile("../../examples/coexistence/expected.plan.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := bytes.Split(extract, []byte("\n\n"))
+	if len(parts) < 3 {
+		t.Fatalf("README.md shows %d parts of a plan", len(parts))
+	}
+	for _, part := range parts {
+		found := false
+		if _, rest, found = bytes.Cut(rest, part); !found {
+			t.Errorf("no plan says, there or at all:\n%s", part)
+		}
+	}
+}
+
 // examplePlan is the plan of the example in dir, with nothing applied yet, as text
 // in which no port is random.
 func examplePlan(t *testing.T, dir string) []byte {
