@@ -9,12 +9,18 @@ type window struct {
 	size, least, most float64
 	slow              float64       // from this size on it grows slowly
 	rtt, spread       time.Duration // of answers, smoothed (RFC 6298)
+	quickest          time.Duration // of answers
 	cut               time.Time     // when it was last halved
 }
 
-// growth is how many times its first size a window may have: with 32, as many
-// questions as the buffer of a server's socket holds if it reads none meanwhile.
-const growth = 8
+// growth is how many times its first size a window may have, or half as many for a
+// server that is near: while it does not read, they all stand in the buffer of one
+// socket of it, which holds about 160. More keep such a server no busier, and those
+// that fall out are missed for 200 ms.
+const (
+	growth = 8
+	near   = 5 * time.Millisecond
+)
 
 func newWindow(inFlight int) window {
 	n := float64(inFlight)
@@ -24,7 +30,7 @@ func newWindow(inFlight int) window {
 // answered takes in that an answer came after d.
 func (w *window) answered(d time.Duration) {
 	if w.rtt == 0 {
-		w.rtt, w.spread = d, d/2
+		w.rtt, w.spread, w.quickest = d, d/2, d
 	} else {
 		w.spread += ((w.rtt - d).Abs() - w.spread) / 4
 		w.rtt += (d - w.rtt) / 8
@@ -33,6 +39,10 @@ func (w *window) answered(d time.Duration) {
 		w.size++
 	} else {
 		w.size += 1 / w.size
+	}
+	w.quickest = min(w.quickest, d)
+	if w.quickest < near {
+		w.size = min(w.size, w.most/2)
 	}
 	w.size = min(w.size, w.most)
 }

@@ -25,6 +25,13 @@ func TestWindow(t *testing.T) {
 	if w.size != 256 {
 		t.Errorf("size %v, want the most", w.size)
 	}
+	nearby := newWindow(32)
+	for range 1000 {
+		nearby.answered(time.Millisecond)
+	}
+	if nearby.size != 128 {
+		t.Errorf("size %v for a server that is near, want half of the most", nearby.size)
+	}
 	w.lost(now)
 	w.lost(now.Add(time.Millisecond))
 	if w.size != 128 {
