@@ -130,6 +130,9 @@ func (p *Postgres) make(ctx context.Context, c *pgx.Conn) error {
 	})
 }
 
+// Format is the version of the tables that this program makes and knows.
+func (p *Postgres) Format() int { return len(p.format) }
+
 // Upgrade makes the tables as this version of the program has them. It reports
 // from which version it began; 0 is none.
 func (p *Postgres) Upgrade(ctx context.Context) (from int, err error) {

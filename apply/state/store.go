@@ -63,11 +63,15 @@ type Info struct {
 type LockedError struct{ Holder Info }
 
 func (e *LockedError) Error() string {
+	return "the state is locked by " + e.Who() + "; wait for it, with -lock-timeout=5m for example"
+}
+
+// Who names the holder, as far as it is known.
+func (e *LockedError) Who() string {
 	if e.Holder.Who == "" {
-		return "the state is locked by another process; wait for it, with -lock-timeout=5m for example"
+		return "another process"
 	}
-	return fmt.Sprintf("the state is locked by %s (process %d, %s, since %s); wait for it, with -lock-timeout=5m for example",
-		e.Holder.Who, e.Holder.PID, e.Holder.Operation, e.Holder.Since.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s (process %d, %s, since %s)", e.Holder.Who, e.Holder.PID, e.Holder.Operation, e.Holder.Since.UTC().Format(time.RFC3339))
 }
 
 // Stale is the age, in time, at which a report no longer says that a node lives.

@@ -12,7 +12,7 @@ import (
 // example that begins with the program's name.
 func TestHelp(t *testing.T) {
 	none := func(string) (string, bool) { return "", false }
-	for _, args := range append([][]string{{"mailrelay", "-help"}}, append(helps(t, "mailrelay"), helps(t, "mailrelay", "queue")...)...) {
+	for _, args := range append([][]string{{"mailrelay", "-help"}}, slices.Concat(helps(t, "mailrelay"), helps(t, "mailrelay", "queue"), helps(t, "mailrelay", "state"))...) {
 		var out, errw bytes.Buffer
 		if code := run(context.Background(), args, nil, &out, &errw, none); code != 0 || errw.Len() > 0 {
 			t.Errorf("%v: exit %d, %s", args, code, errw.String())
