@@ -124,3 +124,35 @@ func TestRetainedUntilDNSIsChanged(t *testing.T) {
 		})
 	}
 }
+
+// TestRetainedAfterAnAddress moves a domain whose mail came to the address of its name,
+// without any MX, to an MX: it is accepted until caches have forgotten that there was
+// none, after the 300 s that the SOA says.
+func TestRetainedAfterAnAddress(t *testing.T) {
+	srv := startDNS(t)
+	s := newSite(t, t.TempDir())
+	srv.Set("contoso.com.", "MX", 0)
+	srv.Set("contoso.com.", "A", 600, "192.0.2.1")
+	zone := strings.Split(first, `record "gone"`)[0]
+	before, _ := leaving(zone)
+	s.write(zone+domains, srv.Addr())
+	s.apply(s.plan())
+	s.write(strings.Replace(before, domains, "", 1), srv.Addr())
+	s.apply(s.plan())
+	s.apply(s.plan())
+	if got := s.accepted(); !slices.Equal(got, []string{"contoso.com"}) {
+		t.Errorf("accepted while caches hold that there is no MX: %v", got)
+	}
+	s.later += 299 * time.Second
+	if s.apply(s.plan()).Changed {
+		t.Error("an apply did something before the time had come")
+	}
+	s.later += 2 * time.Second
+	s.apply(s.plan())
+	if got := s.accepted(); got != nil {
+		t.Errorf("accepted afterwards: %v", got)
+	}
+	if p := s.plan(); !p.Empty() || len(s.current().Switched) > 0 {
+		t.Errorf("it does not end: %v, %+v", actions(p), s.current().Switched)
+	}
+}

@@ -153,6 +153,9 @@ func TestSwitched(t *testing.T) {
 	}{
 		{"a first MX", nil, []rec{mxTo(60, "10 relay")}, nil},
 		{"another MX", [][]string{{"@", "MX", "10 old"}}, []rec{mxTo(60, "10 relay")}, []string{"contoso.com. MX 3600"}},
+		{"an address before", [][]string{{"@", "A", "192.0.2.1"}}, []rec{mxTo(60, "10 relay")}, []string{"contoso.com. MX 3600"}},
+		{"an address before, at another name", [][]string{{"www", "AAAA", "2001:db8::1"}}, []rec{mxTo(60, "10 relay")}, nil},
+		{"an address and a null MX before", [][]string{{"@", "A", "192.0.2.1"}, {"@", "MX", "0 ."}}, []rec{mxTo(60, "10 relay")}, nil},
 		{"the same", [][]string{{"@", "MX", "10 relay"}}, []rec{mxTo(3600, "10 relay")}, nil},
 		{"a null MX before", [][]string{{"@", "MX", "0 ."}}, []rec{mxTo(60, "10 relay")}, nil},
 		{"only a proof before", [][]string{{"@", "MX", "32767 ms1.msv1.invalid."}}, []rec{mxTo(60, "10 relay")}, nil},

@@ -40,7 +40,8 @@ type Observation struct {
 	// disagree; zero: not asked, or not known.
 	Serial uint32 `json:"serial,omitempty"`
 	// Negative is for how many seconds a resolver may go on to say that there is
-	// none. What it holds of a Set is the TTL of that.
+	// none. What it holds of a Set is the TTL of that. Of what authoritative servers
+	// say, it is noted of an MX alone.
 	Negative uint32 `json:"negative_ttl,omitempty"`
 	// Code says how the server answered, if not with records: NODATA and NXDOMAIN
 	// are certain knowledge; with Err it is an RCODE such as SERVFAIL or REFUSED, or

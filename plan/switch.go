@@ -57,6 +57,25 @@ func route(set *rr.Set) []rr.Data {
 	return without(set, append(drop, "0 ."))
 }
 
+// way is the data of an RRset by which mail finds its way, and for how many seconds
+// caches may hold it. Without an MX, mail goes to the addresses of the name itself, as
+// an MX of preference 0 to it would have it (RFC 5321, 5.1), and caches hold that there
+// is none.
+func (v views) way(at place, w view) ([]rr.Data, uint32) {
+	if w.set != nil {
+		return route(w.set), w.set.TTL
+	}
+	if at.key.Type != "MX" || w.open != "" || w.cname != "" {
+		return nil, 0
+	}
+	for _, typ := range []string{"A", "AAAA"} {
+		if a := v[place{at.zone, rr.Key{Name: at.key.Name, Type: typ}}]; a.open == "" && a.set != nil {
+			return []rr.Data{rr.Data("0 " + at.key.Name)}, cmp.Or(w.negative, a.set.TTL)
+		}
+	}
+	return nil, 0
+}
+
 // switches finds out what caches may hold, once this plan is applied, of RRsets
 // that lead mail: what base knows of, with the time at which all servers first
 // gave another answer, and what this plan changes. unsure are the RRsets of which
@@ -98,12 +117,16 @@ func (p *Plan) switches(c *schema.Config, base *revision.Revision, sets []rrset,
 		if p.Scope.RefreshOnly {
 			after = s.view.set // nothing is written
 		}
-		now, next := route(s.view.set), route(after)
+		now, ttl := views.way(s.at, s.view)
+		next := route(after)
+		if after == nil && s.view.set == nil {
+			next = now
+		}
 		switch {
 		case len(now) > 0 && !slices.Equal(now, next):
-			at.Was, at.TTL = now, s.view.set.TTL
+			at.Was, at.TTL = now, ttl
 			found[s.at] = append(found[s.at], at)
-		case len(now) > 0 && after.TTL < s.view.set.TTL:
+		case len(now) > 0 && s.view.set != nil && after.TTL < s.view.set.TTL:
 			at.Was, at.TTL, at.Lowered = now, s.view.set.TTL, true
 			found[s.at] = append(found[s.at], at)
 		}
@@ -148,11 +171,12 @@ func (p *Plan) switches(c *schema.Config, base *revision.Revision, sets []rrset,
 // never did.
 func (p *Plan) happened(c *schema.Config, base *revision.Revision, s revision.Switched, views views, planned bool) revision.Switched {
 	v := views.at(s.Zone, s.Key())
+	now, _ := views.way(place{s.Zone, s.Key()}, v)
 	switch {
 	case Zone(c, base, s.Zone, s.Key().Name) == nil: // nobody will ever be asked again
 		s.Since = p.moment()
 	case v.open != "":
-	case !slices.Equal(route(v.set), s.Was):
+	case !slices.Equal(now, s.Was):
 		s.Since, s.Lowered = p.moment(), false
 	case s.Lowered && v.set.TTL < s.TTL:
 		s.Since = p.moment()
@@ -170,7 +194,7 @@ func (p *Plan) again(c *schema.Config, base *revision.Revision, s revision.Switc
 		return s
 	}
 	p.leading = append(p.leading, leading{s, v.set})
-	if !s.Lowered && slices.Equal(route(v.set), s.Was) {
+	if now, _ := views.way(place{s.Zone, s.Key()}, v); !s.Lowered && slices.Equal(now, s.Was) {
 		s.Since = time.Time{}
 	}
 	return s

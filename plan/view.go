@@ -25,6 +25,8 @@ type view struct {
 	// answers are what each server said, where several leave the matter open.
 	answers []Observation
 	through []rr.Data // the aliases that a resolver followed to get there
+	// negative is for how many seconds caches may hold that there is no set; zero: not known.
+	negative uint32
 }
 
 type views map[place]view
@@ -92,12 +94,14 @@ func merge(obs []Observation) view {
 		return view{open: strings.Join(slices.Compact(failed), "; "), answers: several(obs)}
 	}
 	first := obs[0]
+	negative := first.Negative
 	for _, o := range obs[1:] {
 		if !first.Agrees(o) {
 			return view{open: disagreement(obs), answers: several(obs)}
 		}
+		negative = max(negative, o.Negative)
 	}
-	return view{set: first.Set, wire: first.Wire, cname: first.CNAME, wild: first.Wildcard, through: first.Through}
+	return view{set: first.Set, wire: first.Wire, cname: first.CNAME, wild: first.Wildcard, through: first.Through, negative: negative}
 }
 
 // several gives what the servers said one by one, if there is more than one.

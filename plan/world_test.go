@@ -120,6 +120,11 @@ func (w *world) seen(c *schema.Config) Seen {
 			}
 		}
 	}
+	for k := range w.sets {
+		if k.Type == "A" || k.Type == "AAAA" { // maybe in the place of an MX
+			keys[k] = true
+		}
+	}
 	for _, e := range c.Expects() {
 		_, k := Place(c, e)
 		keys[k] = true

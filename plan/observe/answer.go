@@ -49,7 +49,9 @@ func authority(o *plan.Observation, zone string, a *dns.Msg) {
 		records = ownedBy(a.Ns, o.Key.Name)
 	}
 	fill(o, records)
-	none(o, a)
+	if none(o, a); o.Set == nil && o.Key.Type == "MX" {
+		o.Negative = negative(a)
+	}
 }
 
 // none says in which way there is none.

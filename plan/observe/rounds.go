@@ -16,7 +16,7 @@ import (
 // says so.
 //
 // It asks in rounds, each only for what the answers before made worth knowing: what
-// stands where an alias is to come, where the aliases of expectations lead, the
+// stands where an alias is to come, where mail goes without an MX, where the aliases of expectations lead, the
 // serials of servers that disagree, and what resolvers say of names that the world
 // should see.
 func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision.Revision) plan.Seen {
@@ -34,6 +34,7 @@ func (c *Client) Observe(ctx context.Context, cfg *schema.Config, base *revision
 	}
 	look(Asks(cfg, base))
 	look(beside(cfg, out.RRsets))
+	look(instead(cfg, base, out.RRsets))
 	for look(asksFor(cfg, plan.Unfollowed(cfg, out.RRsets))) {
 	}
 	c.serials(ctx, cfg, out.RRsets)
@@ -84,6 +85,26 @@ func beside(cfg *schema.Config, seen []plan.Observation) []Ask {
 		}
 		for _, typ := range plan.BesideAlias() {
 			out = append(out, Ask{Zone: z, Key: rr.Key{Name: name, Type: typ}, Itself: true})
+		}
+	}
+	return out
+}
+
+// instead asks for the addresses of names that have no MX: mail goes there (RFC 5321,
+// 5.1).
+func instead(cfg *schema.Config, base *revision.Revision, seen []plan.Observation) []Ask {
+	var zones func(schema.Addr, string) *schema.Zone
+	var out []Ask
+	for i, o := range seen {
+		again := i > 0 && o.Zone == seen[i-1].Zone && o.Key == seen[i-1].Key // another server's answer
+		if again || o.Key.Type != "MX" || o.Zone.IsZero() || o.Code != plan.NoData || o.CNAME != "" {
+			continue
+		}
+		if zones == nil {
+			zones = plan.Zones(cfg, base)
+		}
+		if z := zones(o.Zone, o.Key.Name); z != nil {
+			out = append(out, Ask{Zone: z, Key: rr.Key{Name: o.Key.Name, Type: "A"}}, Ask{Zone: z, Key: rr.Key{Name: o.Key.Name, Type: "AAAA"}})
 		}
 	}
 	return out
