@@ -382,7 +382,7 @@ func TestGarbage(t *testing.T) {
 				}
 			}()
 			z := zone(t, "zone.contoso", "contoso.com", conn.LocalAddr().String())
-			got := New(Options{Timeout: 30 * time.Millisecond, Retries: 1}).RRsets(t.Context(), []Ask{{Zone: z, Key: key("contoso.com.", "MX")}})
+			got := New(Options{Timeout: 200 * time.Millisecond, Retries: 1}).RRsets(t.Context(), []Ask{{Zone: z, Key: key("contoso.com.", "MX")}})
 			if len(got) != 1 || got[0].Code != tt.code || !strings.Contains(got[0].Err, tt.err) {
 				t.Errorf("got %+v", got)
 			}
