@@ -29,27 +29,26 @@ func (c *conn) Write(p []byte) (int, error) {
 	case bytes.HasPrefix(p, []byte("334")):
 		c.stage = response
 	case string(p) == "250 SIZE\r\n": // the last line to EHLO
-		c.put(c.limits)
+		for line := range strings.Lines(c.limits) {
+			c.put([]byte(line))
+		}
 		return len(p), nil
 	default:
 		if r := c.misread(p); r != nil {
 			c.refused(c.verb(), r)
-			c.put(line(r))
+			c.put([]byte(line(r)))
 			return len(p), nil
 		}
 	}
-	c.put(string(p))
+	c.put(p)
 	return len(p), nil
 }
 
-// put adds whole lines to what is written next.
-func (c *conn) put(lines string) {
-	c.out = append(c.out, lines...)
-	if c.talk == nil {
-		return
-	}
-	for line := range strings.Lines(lines) {
-		c.talk.Answer(strings.TrimRight(line, "\r\n"))
+// put adds a line to what is written next.
+func (c *conn) put(line []byte) {
+	c.out = append(c.out, line...)
+	if c.talk != nil {
+		c.talk.Answer(string(bytes.TrimRight(line, "\r\n")))
 	}
 }
 

@@ -172,6 +172,6 @@ func (c *conn) goodbye() {
 	case errors.Is(c.err, errNoTLS):
 		c.say("501 5.5.4 Nothing may follow STARTTLS before its answer; this connection ends\r\n")
 	case errors.As(c.err, &timeout) && timeout.Timeout():
-		c.say("421 4.4.2 The connection was silent or open for too long\r\n")
+		c.say("421 4.4.2 The connection was silent or open for too long (connection_inactivity_timeout and connection_timeout of " + c.connector.String() + ")\r\n")
 	}
 }

@@ -11,6 +11,14 @@
 // lines, answers written together, and STARTTLS (see conn). Who may do what is
 // decided by decide.Policy alone.
 //
+// Where a connector has proxy_protocol, who connects from there begins with a PROXY
+// header, and is the client that it names; so it is for connectors, limits, logs and
+// the Received field alike. Certificates and lists of users are read again when their
+// files change (see fresh).
+//
+// A message that has passed this relay four times is refused: we know our own Received
+// fields by our hostname, and never take them out of a message.
+//
 // # Changing the revision
 //
 // Run watches the store. A new revision is loaded whole (policy, certificate,

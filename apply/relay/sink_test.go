@@ -23,6 +23,8 @@ type letter struct {
 type sink struct {
 	address string
 	got     chan letter
+	hold    chan struct{} // not nil: content is not answered before it is closed
+	held    chan struct{} // says that one waits for that
 }
 
 func newSink(t *testing.T) *sink {
@@ -30,7 +32,7 @@ func newSink(t *testing.T) *sink {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sink{l.Addr().String(), make(chan letter, 10000)}
+	s := &sink{address: l.Addr().String(), got: make(chan letter, 10000)}
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &sinkSession{s: s}, nil }))
 	server.EnableSMTPUTF8 = true
 	server.EnableDSN = true
@@ -76,6 +78,10 @@ func (s *sinkSession) Rcpt(to string, o *smtp.RcptOptions) error {
 func (s *sinkSession) Data(r io.Reader) error {
 	raw, err := io.ReadAll(r)
 	s.l.Content = string(raw)
+	if s.s.hold != nil {
+		s.s.held <- struct{}{}
+		<-s.s.hold
+	}
 	s.s.got <- s.l
 	return err
 }

@@ -52,6 +52,57 @@ func TestStop(t *testing.T) {
 	w.sink.next(t)
 }
 
+// TestStopFinishesDeliveries stops a relay while a next hop has a message and has not
+// answered for it yet, and another waits in line behind it.
+func TestStopFinishesDeliveries(t *testing.T) {
+	w := newWorld(t, nil)
+	w.sink.hold = make(chan struct{})
+	w.sink.held = make(chan struct{}, 10)
+	w.runsFrom(strings.Replace(block(connector("one", relaying)), `["*"]`, `["*"]
+  max_connections = 1`, 1))
+	c := w.talk("10.1.2.3", message+`
+		-> A: 1
+		-> .
+		<~ 250`)
+	select {
+	case <-w.sink.held:
+	case <-time.After(patience):
+		t.Fatal("nothing is delivered")
+	}
+	c.play(`
+		-> MAIL FROM:<a@contoso.com>
+		<~ 250
+		-> RCPT TO:<b@fabrikam.com>
+		<~ 250
+		-> DATA
+		<~ 354
+		-> B: 2
+		-> .
+		<~ 250`)
+	w.stop()
+	c.play(`
+		<~ 421 4\.3\.2
+		<eof`)
+	close(w.sink.hold)
+	w.halt()
+	if got := w.sink.next(t).Content; !strings.HasSuffix(got, "A: 1\r\n") {
+		t.Errorf("arrived: %q", got)
+	}
+	node := w.await("goodbye", func(n state.Node) bool { return n.Stopped })
+	if left := node.Queue + len(w.sink.got); left != 1 {
+		t.Errorf("the second message is there %d times", left)
+	}
+	w.run()
+	if got := w.sink.next(t).Content; !strings.HasSuffix(got, "B: 2\r\n") {
+		t.Errorf("arrived: %q", got)
+	}
+	w.await("no queue", func(n state.Node) bool { return n.Queue == 0 && !n.Stopped })
+	w.halt()
+	if n := len(w.sink.got); n > 0 {
+		t.Errorf("%d messages arrived twice", n)
+	}
+}
+
 func TestStopDoesNotWaitForEver(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Grace = 50 * time.Millisecond })
 	w.runsFrom(block(connector("one", relaying)))

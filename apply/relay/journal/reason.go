@@ -13,7 +13,7 @@ func Reasons() []string {
 // codes.
 func Reason(command string, code int, status string) string {
 	switch {
-	case command == "CONNECT" && code == 554:
+	case command == "CONNECT" && code == 554, command == "PROXY":
 		return "no_connector"
 	case command == "CONNECT", code == 421, status == "4.5.3", status == "4.7.0":
 		return "too_many"
@@ -36,7 +36,7 @@ func Reason(command string, code int, status string) string {
 		return "sender_denied"
 	case "5.1.1", "5.1.10", "5.4.1":
 		return "unknown_recipient"
-	case "5.1.3", "5.1.7":
+	case "5.1.3", "5.1.7", "5.6.7":
 		return "bad_address"
 	case "4.7.1":
 		return "unverified_domain"
