@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"time"
 
@@ -49,6 +50,10 @@ func (n *node) unproxied(c net.Conn, client decide.Client) {
 	in := bufio.NewReaderSize(c, 512)
 	h, err := proxyproto.Read(in)
 	_ = c.SetReadDeadline(time.Time{})
+	if errors.Is(err, proxyproto.ErrNoProxyProtocol) && in.Buffered() == 0 {
+		c.Close() // it looked whether we are there
+		return
+	}
 	if err != nil {
 		n.o.Log.Info("a connection of a proxy has no PROXY header", "client", client.Remote, "error", err)
 		answer := reply(554, 5, 7, 1, "Connections from %s to %s must begin with a PROXY header, because the address is in proxy_protocol there", client.Remote, client.Relay)

@@ -152,6 +152,17 @@ func TestSilentProxy(t *testing.T) {
 	}
 }
 
+// TestProxyLooksWhetherWeAreThere: load balancers connect and hang up, all day long.
+func TestProxyLooksWhetherWeAreThere(t *testing.T) {
+	w := newWorld(t, nil)
+	n := newNode(t.Context(), w.o.withDefaults())
+	s := &script{}
+	n.unproxied(s, decide.Client{Remote: netip.MustParseAddr("10.9.9.1")})
+	if !s.closed || len(s.written) > 0 { // who is refused is told so
+		t.Errorf("closed %v, written %q", s.closed, s.written)
+	}
+}
+
 // TestRefusedInAFlood cuts off refused clients when many of them are being told why.
 func TestRefusedInAFlood(t *testing.T) {
 	w := newWorld(t, nil)

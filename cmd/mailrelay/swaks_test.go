@@ -15,7 +15,7 @@ import (
 )
 
 // swaksConfig is a relay without any zone. This machine may relay, 127.0.2.0/24 are
-// strangers, and nobody else is meant.
+// strangers, 127.0.4.1 is a proxy for 10.50.0.0/16, and nobody else is meant.
 const swaksConfig = `
 relay "edge" {
   hostname = "relay.contoso.com"
@@ -51,6 +51,18 @@ receive_connector "stranger" {
   tarpit_interval   = "0s"
 }
 
+receive_connector "behind" {
+  relay             = relay.edge
+  bindings          = ["$RELAY"]
+  remote_ip_ranges  = ["10.50.0.0/16"]
+  proxy_protocol    = ["127.0.4.1"]
+  permission_groups = ["anonymous_users"]
+
+  permission "anonymous" {
+    allow = ["accept_any_recipient"]
+  }
+}
+
 send_connector "out" {
   address_spaces = ["*"]
   smart_hosts    = ["$SINK"]
@@ -68,7 +80,11 @@ func TestSwaks(t *testing.T) {
 	if err := os.WriteFile(large, bytes.Repeat([]byte("0123456789\n"), 3000), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const friend, stranger = "127.0.0.1", "127.0.2.1"
+	const friend, stranger, proxy = "127.0.0.1", "127.0.2.1", "127.0.4.1"
+	behind := func(version, client string) []string {
+		return []string{"--proxy-version", version, "--proxy-family", map[string]string{"1": "TCP4", "2": "AF_INET"}[version],
+			"--proxy-source", client, "--proxy-source-port", "40000", "--proxy-dest", "10.0.0.2", "--proxy-dest-port", "25"}
+	}
 	for _, tt := range []struct {
 		name     string
 		from, to string
@@ -91,6 +107,14 @@ func TestSwaks(t *testing.T) {
 			[]string{`<\*\* 554 5\.7\.1 No receive connector of relay\.edge is meant for your address; ask`}, ""},
 		{"too large", friend, "someone@fabrikam.com", []string{"--body", "@" + large},
 			[]string{`<\*\* 552 5\.3\.4 .* up to 20480 bytes`}, ""},
+		{"through a proxy", proxy, "someone@fabrikam.com", behind("1", "10.50.0.7"),
+			[]string{`<-  250 2\.0\.0 OK: queued as `}, `Received: from \S+ \(\[10\.50\.0\.7\]\)\n`},
+		{"through a proxy, version 2", proxy, "someone@fabrikam.com", behind("2", "10.50.0.8"),
+			[]string{`<-  250 2\.0\.0 OK: queued as `}, `Received: from \S+ \(\[10\.50\.0\.8\]\)\n`},
+		{"through a proxy for one that is not meant", proxy, "someone@fabrikam.com", behind("1", "127.0.0.1"),
+			[]string{`<\*\* 554 5\.7\.1 The PROXY header of 127\.0\.4\.1 is not believed for clients of receive_connector\.application`}, ""},
+		{"a proxy that is none", friend, "someone@fabrikam.com", behind("1", "10.50.0.7"),
+			[]string{`<\*\* 554 5\.7\.1 Your address 127\.0\.0\.1 is not in proxy_protocol`}, ""},
 		{"under TLS", friend, "someone@fabrikam.com", []string{"-tls"},
 			[]string{`=== TLS started with cipher TLSv1\.[23]:`, `<~  250 2\.0\.0 OK: queued as `},
 			`(?s)Received: from \S+ \(\[127\.0\.0\.1\]\)\n\t\(using TLS 1\.[23] with cipher \S+\)\n\tby relay\.contoso\.com with ESMTPS `},
@@ -124,8 +148,8 @@ func TestSwaks(t *testing.T) {
 			}
 		})
 	}
-	if n := len(sink.letters(t)); n != 3 {
-		t.Errorf("%d letters arrived, want 3", n)
+	if n := len(sink.letters(t)); n != 5 {
+		t.Errorf("%d letters arrived, want 5", n)
 	}
 	if err := s.relay.Terminate(); err != nil {
 		t.Errorf("the relay is told to stop: %v", err)
