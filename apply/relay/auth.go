@@ -76,7 +76,7 @@ func (s *session) logOn(e *edition, r *decide.Receive, name, password string) er
 	err := bcrypt.CompareHashAndPassword(hash, []byte(password))
 	<-s.n.hashing
 	if err != nil || !found {
-		return s.failed(r.Block, reply(535, 5, 7, 8, "The name or the password is wrong"))
+		return s.failed(r.Block, reply(535, 5, 7, 8, "The name or the password is wrong (users of %s)", r.Block.Addr()))
 	}
 	client := s.client(e)
 	client.User = name
@@ -94,7 +94,7 @@ func (s *session) failed(b *schema.ReceiveConnector, r *smtp.SMTPError) error {
 	s.tarpit(b)
 	if s.c.failures >= b.MaxLogonFailures {
 		s.c.end()
-		return reply(421, 4, 7, 0, "Too many failed log-ons; this connection ends")
+		return reply(421, 4, 7, 0, "Too many failed log-ons (max_logon_failures of %s); this connection ends", b.Addr())
 	}
 	return r
 }

@@ -41,6 +41,9 @@ func (p *Policy) sender(c *Client, from schema.Mailbox, t *trace) (Verdict, Righ
 	r := cl.receive
 	v := Verdict{Reply: sender250(), Connector: r}
 	t.add(cl.block, "%s is the most specific range that holds %s, so %s answers", cl.rng, c.Remote, r.Block.Addr())
+	if t != nil && !c.Proxy.IsValid() && p.Proxied(*c) {
+		t.add(r.Block, "%s is in proxy_protocol there, so it must begin with a PROXY header, and is then whoever that names", c.Remote)
+	}
 	g, principal := r.grantOf(c)
 	rights := g.rights()
 	refuse := func(reply Reply, format string, args ...any) (Verdict, Right) {

@@ -2,6 +2,8 @@ package decide
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +69,18 @@ func TestProxySpeaks(t *testing.T) {
 		}
 		if v.Code != tt.code || connector != tt.connector {
 			t.Errorf("%s by %s: %v at %q", tt.remote, tt.proxy, v.Reply, connector)
+		}
+	}
+}
+
+// TestExplainTellsOfProxies: a verdict about a proxy's own address says what the
+// relay asks of it first.
+func TestExplainTellsOfProxies(t *testing.T) {
+	p := proxied(t, "10.9.9.1")
+	for remote, want := range map[string]bool{"10.9.9.1": true, "10.9.9.2": false} {
+		_, why := p.Explain(Client{Remote: netip.MustParseAddr(remote), Local: local}, mailbox(t, "a@contoso.com"), mailbox(t, "b@contoso.com"))
+		if got := slices.ContainsFunc(why, func(b Because) bool { return strings.Contains(b.Text, "PROXY header") }); got != want {
+			t.Errorf("%s: %v", remote, why)
 		}
 	}
 }
