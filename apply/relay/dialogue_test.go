@@ -159,6 +159,8 @@ func TestDialogues(t *testing.T) {
 			<~ 501 5\.5\.4 receive_connector\.one takes no such command: write MAIL FROM:<name@example\.com>
 			-> MAIL FROM:<a@contoso.com> SIZE=much
 			<~ 501 5\.5\.4 receive_connector\.one cannot read what follows the sender: Unable
+			-> MAIL FROM:<a@contoso.com> size=99999999999999999999 BODY=8BITMIME
+			<~ 552 5\.3\.4 .*receive_connector\.one takes up to 36700160 bytes
 			-> MAIL FROM:<a@contoso..com>
 			<~ 553 5\.1\.7 The sender is not a mail address, so receive_connector\.one
 			-> MAIL FROM:<a@contoso.com>

@@ -2,17 +2,21 @@ package relay
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/emersion/go-smtp"
 )
 
-// misread is the answer to a MAIL or RCPT that go-smtp refuses without asking the
-// session; nil if its own answer, p, is as good. Most often a device was given a
+// misread is the answer to a MAIL, RCPT or AUTH that go-smtp refuses without asking
+// the session; nil if its own answer, p, is as good. Most often a device was given a
 // sender without a domain.
 func (c *conn) misread(p []byte) *smtp.SMTPError {
 	verb := c.verb()
+	if verb == "AUTH" && bytes.HasSuffix(p, []byte(" Invalid base64 data\r\n")) { // which it calls a passing trouble
+		return reply(501, 5, 5, 2, "What was said to log on to %s is not base64", c.connector)
+	}
 	if c.asked || c.err != nil || verb != "MAIL" && verb != "RCPT" || len(p) < 4 || p[0] != '5' || p[3] != ' ' {
 		return nil
 	}
@@ -28,6 +32,9 @@ func (c *conn) misread(p []byte) *smtp.SMTPError {
 		return reply(501, 5, 5, 4, "%s takes no such command: write %s %s<name@example.com>", c.connector, verb, word)
 	}
 	if !bytes.Contains(p, []byte("Was expecting")) { // the address is one, what follows is not known
+		if largeSize(rest) {
+			return reply(552, 5, 3, 4, "The message is too large: %s takes up to %d bytes", c.connector, c.most-beyond)
+		}
 		_, said, _ := strings.Cut(string(bytes.TrimRight(p[4:], "\r\n")), " ")
 		return reply(501, 5, 5, 4, "%s cannot read what follows the %s: %s", c.connector, what, said)
 	}
@@ -40,6 +47,18 @@ func (c *conn) misread(p []byte) *smtp.SMTPError {
 		return reply(501, 5, 1, detail, "The %s %s has no domain, so %s cannot take it: set a whole address like name@example.com in the device or program that sends", what, text, c.connector)
 	}
 	return reply(501, 5, 1, detail, "The %s %s is not a mail address, so %s cannot take it: write it as <name@example.com>", what, text, c.connector)
+}
+
+// largeSize reports whether a SIZE is a number that go-smtp cannot read because it is
+// so large.
+func largeSize(args []byte) bool {
+	for word := range bytes.FieldsSeq(args) {
+		if digits, ok := bytes.CutPrefix(bytes.ToUpper(word), []byte("SIZE=")); ok {
+			_, err := strconv.ParseUint(string(digits), 10, 32)
+			return errors.Is(err, strconv.ErrRange)
+		}
+	}
+	return false
 }
 
 // proxy answers a PROXY header from an address that is not believed.

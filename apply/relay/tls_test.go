@@ -256,6 +256,21 @@ func TestAUTH(t *testing.T) {
 			-> AUTH PLAIN `+nobody+`
 			<~ 535 5\.7\.3 receive_connector\.one`)
 	})
+	t.Run("what is not base64", func(t *testing.T) {
+		w.talk("10.1.2.3", upgraded+`
+			-> AUTH PLAIN !!!
+			<~ 501 5\.5\.2 .*receive_connector\.one
+			-> AUTH LOGIN
+			<~ 334
+			-> scan!
+			<~ 501 5\.5\.2
+			-> AUTH LOGIN
+			<~ 334
+			-> *
+			<~ 501
+			-> AUTH PLAIN `+scan+`
+			<~ 235`)
+	})
 	t.Run("too many failures", func(t *testing.T) {
 		w.talk("10.1.2.3", upgraded+`
 			-> AUTH PLAIN `+wrong+`
