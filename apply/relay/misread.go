@@ -13,11 +13,14 @@ import (
 // the session; nil if its own answer, p, is as good. Most often a device was given a
 // sender without a domain.
 func (c *conn) misread(p []byte) *smtp.SMTPError {
+	if len(p) < 4 || p[0] < '4' {
+		return nil
+	}
 	verb := c.verb()
 	if verb == "AUTH" && bytes.HasSuffix(p, []byte(" Invalid base64 data\r\n")) { // which it calls a passing trouble
 		return reply(501, 5, 5, 2, "What was said to log on to %s is not base64", c.connector)
 	}
-	if c.asked || c.err != nil || verb != "MAIL" && verb != "RCPT" || len(p) < 4 || p[0] != '5' || p[3] != ' ' {
+	if c.asked || c.err != nil || verb != "MAIL" && verb != "RCPT" || p[0] != '5' || p[3] != ' ' {
 		return nil
 	}
 	if bytes.HasPrefix(p, []byte("502 ")) || bytes.HasPrefix(p, []byte("503 ")) { // it came too early
