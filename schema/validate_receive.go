@@ -1,6 +1,9 @@
 package schema
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // receiveConnectors finds combinations of mechanisms that Exchange refuses too.
 func (v *validation) receiveConnectors() {
@@ -20,6 +23,9 @@ func (v *validation) receiveConnectors() {
 		}
 		if has("basic_auth") && c.UsersFile == "" {
 			v.report(c, attr, "No users", "\"basic_auth\" lets users log on, and none are known. Add users { file = \"/etc/mailrelay/users\" }, or take \"basic_auth\" away.")
+		}
+		if len(c.ProxyProtocol) > 0 && !slices.ContainsFunc(c.Bindings, func(b string) bool { return !strings.HasPrefix(b, "unix:") }) {
+			v.report(c, "proxy_protocol", "No address for proxies", "proxy_protocol is about who connects over the network, and the bindings are sockets of this machine alone. Add address:port to bindings, or take proxy_protocol away.")
 		}
 		if c.RequireTLS && !has("tls") {
 			v.report(c, "require_tls", "TLS is required and not offered", "require_tls refuses mail without TLS, and auth_mechanisms does not offer TLS. Add \"tls\" to auth_mechanisms.")

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net"
@@ -141,4 +142,38 @@ func TestChoiceByLocalAddress(t *testing.T) {
 		<~ 220
 		-> EHLO x
 		<~ 250-.*SIZE 1000$`) // the client came to 127.0.0.1
+}
+
+// TestOneSocketForBothFamilies has a listener that takes IPv4 too, and none of its
+// own for the wildcard of IPv4.
+func TestOneSocketForBothFamilies(t *testing.T) {
+	both, err := net.Listen("tcp", "[::]:0")
+	if err != nil {
+		t.Skipf("this machine has no IPv6: %v", err)
+	}
+	w := newWorld(t, func(o *Options) {
+		o.Listen = func(_ context.Context, _, address string) (net.Listener, error) {
+			if address == "0.0.0.0:25" {
+				return nil, ErrCovered
+			}
+			return both, nil
+		}
+	})
+	w.runsFrom(block(connector("one", `remote_ip_ranges = ["127.0.0.0/8"]`) + connector("two", `remote_ip_ranges = ["::1"]`, "max_message_size = 1000")))
+	_, port, err := net.SplitHostPort(both.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ host, size string }{{"127.0.0.1", "36700160"}, {"::1", "1000"}} {
+		conn, err := net.Dial("tcp", net.JoinHostPort(tt.host, port))
+		if err != nil {
+			t.Skipf("this machine has no %s: %v", tt.host, err)
+		}
+		defer conn.Close()
+		c := &client{t: t, conn: conn, in: bufio.NewReader(conn)}
+		c.play(`
+			<~ 220
+			-> EHLO x
+			<~ 250-.*SIZE ` + tt.size + `$`)
+	}
 }
