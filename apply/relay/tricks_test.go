@@ -96,7 +96,7 @@ func TestOpenRelayTricks(t *testing.T) {
 	}
 	// With the right the same addresses are what they say.
 	w.runs(w.config(block(connector("one", relaying))))
-	c = w.talk("10.1.2.3", sender+`
+	w.talk("10.1.2.3", sender+`
 		-> RCPT TO:<@relay.contoso.com,@contoso.com:relaytest@fabrikam.com>
 		<~ 250
 		-> RCPT TO:<"relay@test"@fabrikam.com>
