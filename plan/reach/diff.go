@@ -7,7 +7,12 @@
 // A Diff is data. Line.String puts one line into words.
 package reach
 
-import "github.com/mailrelay/mailrelay/schema"
+import (
+	"fmt"
+
+	"github.com/mailrelay/mailrelay/schema"
+	"github.com/mailrelay/mailrelay/schema/decide"
+)
 
 // Kind says how mail is affected.
 type Kind string
@@ -43,7 +48,8 @@ type Line struct {
 	TLS        string      `json:"tls,omitempty"`        // "with" or "without"; empty: both
 	Senders    Set         `json:"senders"`
 	Recipients Set         `json:"recipients"`
-	// Relays: some of the recipients are in no accepted domain.
+	// Relays: some of the recipients are in no accepted domain, or in one that is for
+	// every domain.
 	Relays bool    `json:"relays"`
 	Before Outcome `json:"before"`
 	After  Outcome `json:"after"`
@@ -54,26 +60,37 @@ type Principal struct {
 	Name   string   `json:"name"`             // anonymous, authenticated, partner, externally_secured, user:NAME
 	Except []string `json:"except,omitempty"` // of authenticated: users for whom it is not so
 	// Certificate is the names of which the client's certificate bears one, where
-	// that counts.
+	// that counts; a sole "-" stands for a client without such a certificate.
 	Certificate []string `json:"certificate,omitempty"`
 }
 
 // Base is what a Set begins with.
 type Base string
 
-// The bases. What is accepted is what the configuration takes mail for that lets the
-// message through: after for what is widened, before for what is narrowed.
+// The bases. What is accepted is so in the configuration that lets the message
+// through (After of what is rerouted, resized or answered).
 const (
 	Nothing  Base = ""
 	Anything Base = "any"
 	Foreign  Base = "foreign"  // what is in no accepted domain
-	Accepted Base = "accepted" // accepted domains, without unknown recipients
+	Accepted Base = "accepted" // what is in accepted domains
 )
 
 // Set is an exact set of senders or recipients: its base with Names, without
-// Except. Both hold contoso.com, *.contoso.com (that domain and all below), * for
-// everything, ann@contoso.com, "<>" for the null sender and "postmaster" for an
-// address without a domain; the most specific entry counts.
+// Except. Both hold
+//
+//	contoso.com           that domain
+//	*.contoso.com         that domain and all below
+//	*                     everything
+//	ann@contoso.com       that address, and ann+anything
+//	ann+*@contoso.com     ann+anything alone
+//	<>                    the null sender
+//	postmaster            postmaster without a domain; where no entry says otherwise, a
+//	                      recipient without one is of the default domain
+//
+// and the most specific entry counts. Where mail is let through, recipients that are
+// unknown, or whose domain is not verified yet, are not meant even if an entry holds
+// them: nothing lets them through.
 type Set struct {
 	Base   Base     `json:"base,omitempty"`
 	Names  []string `json:"names,omitempty"`
@@ -97,8 +114,18 @@ type Way struct {
 	UpTo    int64       `json:"up_to,omitempty"`   // bytes; 0: without a limit
 	Via     schema.Addr `json:"via,omitzero"`      // zero: nowhere, it waits in the queue
 	Hosts   []string    `json:"hosts,omitempty"`   // smart hosts; nil: the MX of the domain
+	Port    uint16      `json:"port,omitempty"`    // of those MX, if it is not 25
 	TLS     string      `json:"tls,omitempty"`     // none, opportunistic, required, verified …
-	Rewrite string      `json:"rewrite,omitempty"` // what RCPT TO becomes: an address, or a domain
+	Proof   string      `json:"proof,omitempty"`   // how the next hop proves itself, and we
+	Rewrite string      `json:"rewrite,omitempty"` // what RCPT TO becomes: an address, or @ and a domain
 	From    string      `json:"from,omitempty"`    // source address and HELO name, where they are set
-	Auth    string      `json:"auth,omitempty"`    // whether and how we log on there
+	LogOn   string      `json:"log_on,omitempty"`  // as whom we log on there
+
+	to schema.Mailbox // what RCPT TO becomes for one message
+}
+
+func (o *Outcome) answer(r decide.Reply) {
+	if r.Code != 0 {
+		o.Code, o.Enhanced = r.Code, fmt.Sprintf("%d.%d.%d", r.Enhanced[0], r.Enhanced[1], r.Enhanced[2])
+	}
 }

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go4.org/netipx"
@@ -37,7 +38,11 @@ func (l Line) Text() string {
 	case Narrowed:
 		return fmt.Sprintf("%s may no longer %s (now: %s)", l.client(), l.deed(), l.After.Reason)
 	case Resized:
-		return fmt.Sprintf("%s may send messages of up to %s (was: %s)", l.client(), size(l.After.MaxSize), size(l.Before.MaxSize))
+		to := ""
+		if l.Recipients.Base != Anything {
+			to = " to " + l.Recipients.recipients()
+		}
+		return fmt.Sprintf("%s may send messages of %s%s (was: %s)", l.client(), size(l.After.MaxSize), to, size(l.Before.MaxSize))
 	case Answered:
 		return fmt.Sprintf("%s, mail to %s: %s (was: %s)", l.client(), l.Recipients.recipients(), l.After.Reason, l.Before.Reason)
 	}
@@ -81,11 +86,21 @@ func (l Line) principals() string {
 	var all []string
 	for _, p := range l.Principals {
 		s := p.Name
+		var more []string
 		if len(p.Except) > 0 {
-			s += " (but not " + enumerate(p.Except) + ")"
+			more = append(more, "but not "+enumerate(p.Except))
 		}
-		if len(p.Certificate) > 0 {
-			s += " (with a certificate of " + enumerate(p.Certificate) + ")"
+		switch names := slices.DeleteFunc(slices.Clone(p.Certificate), func(c string) bool { return c == "-" }); {
+		case len(p.Certificate) == 0:
+		case len(names) == 0:
+			more = append(more, "without a partner's certificate")
+		case len(names) < len(p.Certificate):
+			more = append(more, "with a certificate of "+enumerate(names)+", or of no partner")
+		default:
+			more = append(more, "with a certificate of "+enumerate(names))
+		}
+		if len(more) > 0 {
+			s += " (" + strings.Join(more, "; ") + ")"
 		}
 		all = append(all, s)
 	}
@@ -194,12 +209,19 @@ func turn(before, after []Way) string {
 		}
 	}
 	step("", b.hosts(), a.hosts(), "")
+	if b.Via.IsZero() || a.Via.IsZero() {
+		step("RCPT TO ", b.Rewrite, a.Rewrite, "as given")
+		return strings.Join(parts, ", ")
+	}
 	step("TLS ", b.TLS, a.TLS, "none")
 	step("RCPT TO ", b.Rewrite, a.Rewrite, "as given")
 	step("from ", b.From, a.From, "the address that the system chooses")
-	step("log-on ", b.Auth, a.Auth, "none")
+	step("log-on as ", b.LogOn, a.LogOn, "nobody")
+	if b.TLS == a.TLS {
+		step("TLS by ", b.Proof, a.Proof, "nothing")
+	}
 	if b.UpTo != a.UpTo {
-		parts = append(parts, fmt.Sprintf("up to %s -> up to %s", size(b.UpTo), size(a.UpTo)))
+		parts = append(parts, fmt.Sprintf("messages of %s -> %s", size(b.UpTo), size(a.UpTo)))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -212,7 +234,7 @@ func bySize(ways []Way) string {
 			s += " (TLS " + w.TLS + ")"
 		}
 		if w.UpTo > 0 {
-			s += " up to " + size(w.UpTo)
+			s += " " + size(w.UpTo)
 		}
 		parts = append(parts, s)
 	}
@@ -223,6 +245,8 @@ func (w Way) hosts() string {
 	switch {
 	case w.Via.IsZero():
 		return "nowhere (it waits in the queue)"
+	case len(w.Hosts) == 0 && w.Port != 0:
+		return fmt.Sprintf("its MX, port %d", w.Port)
 	case len(w.Hosts) == 0:
 		return "its MX"
 	}
@@ -233,7 +257,7 @@ func size(n int64) string {
 	if n == 0 {
 		return "any size"
 	}
-	return schema.FormatSize(n)
+	return "up to " + schema.FormatSize(n)
 }
 
 func orElse(s, other string) string {

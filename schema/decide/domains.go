@@ -44,7 +44,7 @@ func (p *Policy) compileDomains(c *schema.Config) error {
 		if d.MatchSubdomains && !strings.HasPrefix(d.Name, "*") {
 			p.domains.put("*."+d.Name, a)
 		}
-		if d.Default || len(all) == 1 {
+		if (d.Default || len(all) == 1) && d.Name != "*" {
 			p.standard = strings.TrimPrefix(d.Name, "*.")
 		}
 	}

@@ -58,33 +58,12 @@ func machine() *netipx.IPSet {
 
 // answered are the addresses for which each connector of a table is chosen.
 func answered(t *bart.Table[[]claim], at time.Time) map[*Receive]*netipx.IPSet {
-	type held struct {
-		prefix netip.Prefix
-		by     *Receive
-	}
-	var all []held
-	for prefix, claims := range t.All() {
-		if cl, ok := inForce(claims, at); ok {
-			all = append(all, held{prefix, cl.receive})
-		}
-	}
-	slices.SortFunc(all, func(a, b held) int { // the wide ones first
-		return cmp.Or(cmp.Compare(a.prefix.Bits(), b.prefix.Bits()), a.prefix.Addr().Compare(b.prefix.Addr()))
-	})
 	sets := map[*Receive]*netipx.IPSetBuilder{}
-	for _, h := range all {
-		for wider, claims := range t.Supernets(h.prefix) {
-			if cl, ok := inForce(claims, at); ok && wider != h.prefix {
-				if cl.receive != h.by {
-					sets[cl.receive].RemovePrefix(h.prefix)
-				}
-				break
-			}
+	for _, s := range stretches(t, at) {
+		if sets[s.Connector] == nil {
+			sets[s.Connector] = &netipx.IPSetBuilder{}
 		}
-		if sets[h.by] == nil {
-			sets[h.by] = &netipx.IPSetBuilder{}
-		}
-		sets[h.by].AddPrefix(h.prefix)
+		sets[s.Connector].AddRange(s.Range)
 	}
 	out := map[*Receive]*netipx.IPSet{}
 	for r, b := range sets {

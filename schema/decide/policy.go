@@ -7,6 +7,7 @@ package decide
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/mailrelay/mailrelay/schema"
@@ -77,7 +78,7 @@ func Compile(c *schema.Config) (*Policy, error) {
 		if !ok {
 			return nil, fmt.Errorf("%s: there is no %s", block.Addr(), block.Relay)
 		}
-		r := compileReceive(block)
+		r := compileReceive(c, block)
 		p.receives = append(p.receives, r)
 		for _, into := range []*entrance{e, p.entrances[schema.Addr{}]} {
 			if err := into.add(c, r); err != nil {
@@ -91,3 +92,6 @@ func Compile(c *schema.Config) (*Policy, error) {
 // Default is the default accepted domain, which postmaster and bounces bear;
 // empty where there is none.
 func (p *Policy) Default() string { return p.standard }
+
+// Receives are the receive connectors, sorted by address.
+func (p *Policy) Receives() []*Receive { return slices.Clone(p.receives) }

@@ -22,12 +22,15 @@ type Receive struct {
 	proxies    *netipx.IPSet   // whose PROXY header is believed
 	senders    *tree[struct{}] // nil: no limit
 	recipients *tree[struct{}] // nil: no limit
+	verifies   bool            // its relay verifies certificates of clients
 	replies    replies
 }
 
-func compileReceive(b *schema.ReceiveConnector) *Receive {
+func compileReceive(c *schema.Config, b *schema.ReceiveConnector) *Receive {
+	relay := schema.At[*schema.Relay](c, b.Relay)
 	r := &Receive{
-		Block: b, grants: compileGrants(b),
+		verifies: relay != nil && relay.TLS != nil && relay.TLS.ClientCA != "",
+		Block:    b, grants: compileGrants(b),
 		secured: slices.Contains(b.AuthMechanisms, "external_authoritative"),
 		senders: spaces(b.AllowedSenderDomains), recipients: spaces(b.AllowedRecipientDomains),
 		replies: compileReplies(b.Addr()),
@@ -146,11 +149,9 @@ func narrowFirst(claims []claim) []claim {
 // not expired. A listener on a specific address takes all connections to it, as
 // sockets do.
 func (e *entrance) find(c *Client) (claim, bool) {
-	table := e.sockets[c.Unix]
+	table := e.listening(c)
 	remote := c.Remote.Unmap()
-	if c.Unix == "" {
-		table = e.tables[e.binding(c)]
-	} else if !remote.IsValid() {
+	if c.Unix != "" && !remote.IsValid() {
 		remote = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	if table == nil || !remote.IsValid() {
@@ -164,6 +165,15 @@ func (e *entrance) find(c *Client) (claim, bool) {
 		return cl, true
 	}
 	return findWider(table, remote, c.At)
+}
+
+// listening gives the claims of the listener to which the client has connected; nil
+// where there is none.
+func (e *entrance) listening(c *Client) *bart.Table[[]claim] {
+	if c.Unix != "" {
+		return e.sockets[c.Unix]
+	}
+	return e.tables[e.binding(c)]
 }
 
 // binding is the one that the client came to: its own address, or else the

@@ -17,17 +17,27 @@ type Route struct {
 // there: the smart host that is preferred, as host, or as host:port where the port
 // is not 25; or, without smart hosts, the domain whose MX records are asked.
 func (r *Route) NextHop(to schema.Mailbox) string {
-	if len(r.Connector.SmartHosts) == 0 {
-		return to.Domain
+	if hosts := r.Hosts(); len(hosts) > 0 {
+		return hosts[0]
 	}
-	host, err := schema.CanonHostPort(r.Connector.SmartHosts[0], r.Connector.Port)
-	if err != nil {
-		return r.Connector.SmartHosts[0]
+	return to.Domain
+}
+
+// Hosts are the smart hosts, in order of preference, in the form of NextHop; nil
+// where MX records are asked.
+func (r *Route) Hosts() []string {
+	var out []string
+	for _, h := range r.Connector.SmartHosts {
+		host, err := schema.CanonHostPort(h, r.Connector.Port)
+		if err != nil {
+			host = h
+		}
+		if bare, ok := strings.CutSuffix(host, ":25"); ok {
+			host = strings.Trim(bare, "[]")
+		}
+		out = append(out, host)
 	}
-	if bare, ok := strings.CutSuffix(host, ":25"); ok {
-		return strings.Trim(bare, "[]")
-	}
-	return host
+	return out
 }
 
 // ways are the routes that one relay has.

@@ -3,7 +3,6 @@ package mailtest
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +44,7 @@ func (t *Test) Run(p *decide.Policy, now time.Time) Result {
 	}
 	r := Result{Test: t}
 	r.Verdict, r.Because = p.ExplainSize(c, t.From, t.To, t.Size)
-	r.possible()
+	r.possible(c)
 	r.compare()
 	return r
 }
@@ -56,20 +55,19 @@ func (r *Result) fail(assertion, want, got string) {
 
 // possible finds a client that the receive connector never has: what is decided
 // about one says nothing.
-func (r *Result) possible() {
+func (r *Result) possible(c decide.Client) {
 	if r.Verdict.Connector == nil {
 		return
 	}
 	b := r.Verdict.Connector.Block
-	offers := func(m string) bool { return slices.Contains(b.AuthMechanisms, m) }
-	if r.Test.secure() && !offers("tls") {
+	lacks := r.Verdict.Connector.Lacks(c)
+	if lacks&decide.NoTLS != 0 {
 		r.fail("tls", "a client under TLS", fmt.Sprintf("none: %s offers no TLS, because its auth_mechanisms lack \"tls\"", b.Addr()))
 	}
 	switch {
-	case r.Test.User == "":
-	case !offers("basic_auth") && !offers("basic_auth_require_tls"):
+	case lacks&decide.NoLogOn != 0:
 		r.fail("user", "a client that has logged on", fmt.Sprintf("none: nobody can log on at %s, because its auth_mechanisms lack \"basic_auth\"", b.Addr()))
-	case offers("basic_auth_require_tls") && !r.Test.secure():
+	case lacks&decide.LogOnNeedsTLS != 0:
 		r.fail("user", "a client that has logged on", fmt.Sprintf("none: %s takes passwords under TLS alone; add tls = true to the test", b.Addr()))
 	}
 }
