@@ -74,6 +74,9 @@ func (s Scope) compare(c *schema.Config, base *revision.Revision, seen Seen, now
 		}
 	}
 	p.meanings(c, views)
+	if err := p.reaches(c, base); err != nil {
+		return nil, err
+	}
 	byAddr := func(a, b Change) int { return a.Addr.Compare(b.Addr) }
 	slices.SortStableFunc(p.Changes, byAddr)
 	slices.SortStableFunc(p.Drift, byAddr)

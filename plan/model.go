@@ -249,7 +249,7 @@ type Plan struct {
 	Pending       []revision.Step     // of DNS, what waits for the same
 	Manual        []revision.Step     // of DNS, what waits for a person
 	Findings      []Finding
-	Reach         reach.Diff // what changes for the mail, against what is in force
+	Reach         reach.Diff // what changes for the mail once all of this is done, against what is in force
 	Behind        []Node     // live nodes that run another revision
 	Gone          []Node     // nodes that ended without a word
 	Seen          Seen

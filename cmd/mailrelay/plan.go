@@ -19,15 +19,16 @@ import (
 
 func (a *app) planCommand() *cli.Command {
 	var out string
-	var json, detailed bool
+	var json, detailed, reach bool
 	return &cli.Command{
 		Name:        "plan",
 		Usage:       "show what would change",
 		UsageText:   "mailrelay [-chdir=DIR] plan [flags]",
-		Description: "Compares the configuration with live DNS, with what was applied and with the\nrunning relays. Changes nothing. -state=none leaves out the state and the\nrelays, for a pull request whose pipeline must not read them.\n\nExample:\n\n  mailrelay plan -out=change.plan -detailed-exitcode",
+		Description: "Compares the configuration with live DNS, with what was applied and with the\nrunning relays. Changes nothing. -state=none leaves out the state and the\nrelays, for a pull request whose pipeline must not read them.\n-reach shows nothing but what changes for the mail: who may send where, by which\nway, and could not before.\n\nExample:\n\n  mailrelay plan -out=change.plan -detailed-exitcode",
 		Flags: append(append(a.configFlags(), a.stateFlag()), append(a.scopeFlags(),
 			&cli.StringFlag{Name: "out", Usage: "write the plan to `FILE`, for apply", Destination: &out},
 			&cli.BoolFlag{Name: "json", Usage: "print the plan as JSON", Destination: &json},
+			&cli.BoolFlag{Name: "reach", Usage: "show only what changes for the mail", Destination: &reach},
 			&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit with 2 when not converged", Destination: &detailed},
 			a.inputFlag(),
 		)...),
@@ -56,9 +57,14 @@ func (a *app) planCommand() *cli.Command {
 					return fmt.Errorf("writing the plan: %w", err)
 				}
 			}
-			if json {
+			switch {
+			case json && reach:
+				err = writeJSON(a.ui.Out, m.OfReach())
+			case json:
 				_, err = a.ui.Out.Write(raw)
-			} else {
+			case reach:
+				err = render.Reach(a.ui.Out, m, render.Style{Color: a.ui.Color})
+			default:
 				err = render.Text(a.ui.Out, m, render.Style{Color: a.ui.Color})
 			}
 			switch {

@@ -2,12 +2,14 @@ package reach
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"go4.org/netipx"
 
+	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
 )
 
@@ -75,7 +77,7 @@ func Compare(before, after *decide.Policy, at time.Time) Diff {
 			return 1
 		}
 		return cmp.Or(slices.Index(order, a.line.Kind)-slices.Index(order, b.line.Kind), relays(a.line)-relays(b.line), strings.Compare(a.text, b.text),
-			slices.Compare(a.line.Clients, b.line.Clients), slices.Compare(a.line.Recipients.Names, b.line.Recipients.Names))
+			slices.Compare(a.line.Clients, b.line.Clients), cmp.Compare(fmt.Sprintf("%+v", a.line), fmt.Sprintf("%+v", b.line)))
 	})
 	for i := range all {
 		d.Lines[i] = all[i].line
@@ -137,14 +139,14 @@ func (c *comparison) describe(d described) Set {
 	}
 	p := []*population{c.senders, c.recipients}[d.population]
 	b := c.sets[d.population].all[d.set]
-	s := p.describe(func(e int) wanted {
+	s := p.describe(d.kind, func(e int) wanted {
 		el := &p.elements[e]
 		through := d.kind == Answered || el.taken[d.kind.side()] && (d.kind != Resized || el.taken[0])
 		if !through {
 			return whatever
 		}
 		return being(b.has(el.block))
-	}, d.kind.side())
+	})
 	c.described[d] = s
 	return s
 }
@@ -156,12 +158,21 @@ func (c *comparison) relays(set, side int) bool {
 	if b.has(c.recipients.elements[c.recipients.elsewhere].block) {
 		return true
 	}
+	routed, others := false, false
 	for i, bl := range c.recipients.blocks {
-		if b.has(i) && bl.key[side] == uint8(decide.ForeignRecipient) {
+		if !b.has(i) {
+			continue
+		}
+		switch decide.RecipientClass(bl.key[side]) {
+		case decide.ForeignRecipient:
 			return true
+		case decide.Routed:
+			routed = true
+		default:
+			others = true
 		}
 	}
-	return false
+	return routed && !others
 }
 
 // places writes the line for each place where its clients come from.
@@ -198,13 +209,17 @@ func (c *comparison) rerouted() []Line {
 		ways     [2][]Way
 		elements map[int]bool
 	}
+	named := map[int]bool{} // recipients that may name another domain: they go where the others of their domain do
+	for _, e := range c.recipients.routed {
+		named[e] = true
+	}
 	var out []Line
 	for i, h := range c.houses {
 		turns := map[[2]string]*turn{}
 		var order []*turn
 		reached := func(e int) bool {
 			el := &c.recipients.elements[e]
-			return el.taken[0] && el.taken[1] && c.both[i].has(el.block)
+			return !named[e] && el.taken[0] && el.taken[1] && c.both[i].has(el.block)
 		}
 		for e, el := range c.recipients.elements {
 			if !reached(e) {
@@ -217,6 +232,9 @@ func (c *comparison) rerouted() []Line {
 			if same(w[0], w[1]) {
 				continue
 			}
+			if e == c.recipients.bare && c.policies[0].Home(el.one) == c.policies[1].Home(el.one) {
+				asHome(w, c.policies[0].Home(el.one))
+			}
 			k := [2]string{essence(w[0], false), essence(w[1], false)}
 			if turns[k] == nil {
 				turns[k] = &turn{w, map[int]bool{}}
@@ -228,12 +246,12 @@ func (c *comparison) rerouted() []Line {
 			l := Line{Kind: Rerouted, Relay: h.name(len(c.houses) > 1)}
 			l.Before, l.After = Outcome{Accepted: true, Ways: t.ways[0]}, Outcome{Accepted: true, Ways: t.ways[1]}
 			l.Senders = Set{Base: Anything}
-			l.Recipients = c.recipients.describe(func(e int) wanted {
-				if el := &c.recipients.elements[e]; !el.taken[0] || !el.taken[1] || !c.both[i].has(el.block) {
+			l.Recipients = c.recipients.describe(Rerouted, func(e int) wanted {
+				if !reached(e) {
 					return whatever
 				}
 				return being(t.elements[e])
-			}, 1)
+			})
 			for e := range t.elements {
 				l.Relays = l.Relays || e == c.recipients.elsewhere || c.recipients.elements[e].strange[1]
 			}
@@ -241,4 +259,16 @@ func (c *comparison) rerouted() []Line {
 		}
 	}
 	return out
+}
+
+// asHome makes ways of a recipient without a domain look like those of the one that it
+// is taken for.
+func asHome(w [2][]Way, home schema.Mailbox) {
+	for _, ways := range w {
+		for i := range ways {
+			if ways[i].to == home {
+				ways[i].Rewrite = ""
+			}
+		}
+	}
 }

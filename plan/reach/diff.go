@@ -88,7 +88,12 @@ const (
 //	postmaster            postmaster without a domain; where no entry says otherwise, a
 //	                      recipient without one is of the default domain
 //
-// and the most specific entry counts. Where mail is let through, recipients that are
+//	*%*@contoso.com       what no block lists and has a %, ! or @ before its last @, and so may name another
+//	                      domain to a server behind (so *%*@*.contoso.com, *%*@* and ann+*%*@contoso.com)
+//
+// and the most specific entry counts. Of a domain that either configuration accepts,
+// no entry but the last says anything of *%*: that is of Foreign (but in Rerouted, where
+// it goes where the rest of its domain does). Where mail is let through, recipients that are
 // unknown, or whose domain is not verified yet, are not meant even if an entry holds
 // them: nothing lets them through.
 type Set struct {

@@ -196,7 +196,7 @@ func (j *judging) change(s seat, from, to schema.Mailbox, replies *[2]decide.Rep
 			ch.reasons[side] = "refused"
 		}
 		if later[side] {
-			ch.reasons[side] = "refused for now"
+			ch.reasons[side] = "refused until its ownership is verified" // the only refusal for now
 		}
 	}
 	switch {

@@ -95,12 +95,12 @@ func (d doors) certificates() []certificate {
 	out := []certificate{{}}
 	for _, k := range [][2]bool{{true, true}, {true, false}, {false, true}} {
 		entry := func(k [2]bool) []string {
-			s := p.describe(func(e int) wanted {
+			s := p.describe(Widened, func(e int) wanted {
 				if e == p.bare {
 					return whatever
 				}
 				return being(kind(p.elements[e].one.Domain) == k)
-			}, 1)
+			})
 			if len(s.Except) == 0 {
 				return s.Names
 			}

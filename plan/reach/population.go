@@ -32,6 +32,8 @@ type population struct {
 	below     []int       // by name; -1 where it is not wild
 	locals    [][]int     // by name: addresses that are told apart
 	tagged    map[int]int // by local without a plus: what has a tag
+	routed    map[int]int // by a domain's element: recipients that may name another domain, where that is told apart
+	odd       [][]int     // by name: addresses that may name another domain, where they differ from the rest of these
 	null      int         // -1: there is none, for these are recipients
 	bare      int         // postmaster without a domain
 	home      [2]int      // of recipients: what postmaster is taken for; -1: nothing
@@ -53,7 +55,7 @@ type block struct {
 
 // domains are the elements that every population has: one for each class of domains.
 func (n *names) domains(local string) *population {
-	p := &population{names: n, null: -1, home: [2]int{-1, -1}, tagged: map[int]int{}, locals: make([][]int, len(n.all))}
+	p := &population{names: n, null: -1, home: [2]int{-1, -1}, tagged: map[int]int{}, routed: map[int]int{}, locals: make([][]int, len(n.all)), odd: make([][]int, len(n.all))}
 	p.elsewhere = p.add(schema.Mailbox{Local: local, Domain: n.below(-1)}, "")
 	for i, name := range n.all {
 		p.exact = append(p.exact, p.add(schema.Mailbox{Local: local, Domain: name.text}, ""))
@@ -101,6 +103,9 @@ func recipients(n *names, policies [2]*decide.Policy) *population {
 		unknown = fmt.Sprintf("someone%d", i)
 	}
 	p := n.domains(unknown)
+	routed := func(m schema.Mailbox) bool {
+		return policies[0].RecipientClass(m) == decide.Routed || policies[1].RecipientClass(m) == decide.Routed
+	}
 	var sorted []schema.Mailbox
 	for m := range listed {
 		sorted = append(sorted, m)
@@ -111,10 +116,19 @@ func recipients(n *names, policies [2]*decide.Policy) *population {
 		i := n.index[m.Domain]
 		e := p.add(m, m.String())
 		at[m] = e
+		if routed(m) {
+			p.odd[i] = append(p.odd[i], e)
+			continue
+		}
 		p.locals[i] = append(p.locals[i], e)
 		if !strings.Contains(m.Local, "+") {
-			t := schema.Mailbox{Local: m.Local + "+" + n.fresh, Domain: m.Domain}
-			p.tagged[e] = p.add(t, schema.Mailbox{Local: m.Local + "+*", Domain: m.Domain}.String())
+			tag := func(tag, entry string) (schema.Mailbox, string) {
+				return schema.Mailbox{Local: m.Local + "+" + tag, Domain: m.Domain}, schema.Mailbox{Local: m.Local + "+" + entry, Domain: m.Domain}.String()
+			}
+			p.tagged[e] = p.add(tag(n.fresh, "*"))
+			if one, entry := tag("%"+n.fresh, "*%*"); routed(one) {
+				p.odd[i] = append(p.odd[i], p.add(one, entry))
+			}
 		}
 	}
 	for side, policy := range policies {
@@ -122,11 +136,17 @@ func recipients(n *names, policies [2]*decide.Policy) *population {
 			p.home[side] = e
 		}
 	}
+	for e := range p.bare { // the elements of domains
+		one := schema.Mailbox{Local: unknown + "%" + n.below(-1), Domain: p.elements[e].one.Domain}
+		if routed(one) {
+			p.routed[e] = p.add(one, "")
+		}
+	}
 	lists := newLists(policies, func(r *decide.Receive) []string { return r.Block.AllowedRecipientDomains })
 	p.group(lists, func(e *element, side int) (uint8, string) {
 		class := policies[side].RecipientClass(e.one)
-		e.strange[side] = class == decide.ForeignRecipient
-		e.taken[side] = e.strange[side] || class == decide.Welcome
+		e.taken[side] = class == decide.ForeignRecipient || class == decide.Routed || class == decide.Welcome
+		e.strange[side] = class == decide.ForeignRecipient || strings.Contains(e.one.Local, "%") && e.entry == ""
 		return uint8(class), policies[side].Home(e.one).Domain
 	})
 	return p

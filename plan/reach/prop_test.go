@@ -121,7 +121,7 @@ func draw(r *rand.Rand) message {
 			return schema.Mailbox{Local: pick("postmaster", "Postmaster")}
 		}
 		return schema.Mailbox{
-			Local: pick("ann", "Ann", "ann+tag", "ann+own", "bob", "bob+x", "postmaster", "postmaster+x", "stranger", "someone", "+x"),
+			Local: pick("ann", "Ann", "ann+tag", "ann+own", "bob", "bob+x", "postmaster", "postmaster+x", "stranger", "someone", "+x", "a%elsewhere.test", "b!c", "ann+%"),
 			Domain: pick("contoso.com", "sub.contoso.com", "deep.sub.contoso.com", "fabrikam.com", "a.fabrikam.com", "a.tailspin.com", "b.a.tailspin.com", "tailspin.com",
 				"example", "far.example", "stranger.test", "elsewhere.test", "com", "[192.0.2.1]"),
 		}
@@ -226,7 +226,7 @@ func (r *reader) matches(l Line, clients *netipx.IPSet, m message) bool {
 	}
 	for s, p := range r.policies {
 		class := p.RecipientClass(m.to)
-		taken := class == decide.ForeignRecipient || class == decide.Welcome
+		taken := class == decide.ForeignRecipient || class == decide.Routed || class == decide.Welcome
 		if !taken && (s == side && l.Kind != Answered || l.Kind == Resized || l.Kind == Rerouted) {
 			return false
 		}
@@ -236,7 +236,7 @@ func (r *reader) matches(l Line, clients *netipx.IPSet, m message) bool {
 		if w[Widened] || w[Narrowed] || !r.taken(m) {
 			return false
 		}
-		return r.holds(l.Recipients, m.to, side, true)
+		return r.holds(l, l.Recipients, m.to, side, true)
 	}
 	switch {
 	case l.Listeners != nil && !slices.Contains(l.Listeners, m.listener),
@@ -246,7 +246,7 @@ func (r *reader) matches(l Line, clients *netipx.IPSet, m message) bool {
 		!slices.ContainsFunc(l.Principals, func(p Principal) bool { return r.is(p, m) }):
 		return false
 	}
-	return r.holds(l.Senders, m.from, side, false) && r.holds(l.Recipients, m.to, side, true)
+	return r.holds(l, l.Senders, m.from, side, false) && r.holds(l, l.Recipients, m.to, side, true)
 }
 
 // taken reports whether the message is let through after.
@@ -297,7 +297,7 @@ func matchesName(entry, name string) bool {
 }
 
 // holds reports whether a set holds an address.
-func (r *reader) holds(s Set, m schema.Mailbox, side int, recipient bool) bool {
+func (r *reader) holds(l Line, s Set, m schema.Mailbox, side int, recipient bool) bool {
 	said := func(entry string) (bool, bool) {
 		if slices.Contains(s.Names, entry) {
 			return true, true
@@ -323,11 +323,29 @@ func (r *reader) holds(s Set, m schema.Mailbox, side int, recipient bool) bool {
 			return in
 		}
 		if home := p.Home(m); recipient && home.Domain != "" {
-			return r.holds(s, schema.Mailbox{Local: "postmaster", Domain: home.Domain}, side, recipient)
+			return r.holds(l, s, schema.Mailbox{Local: "postmaster", Domain: home.Domain}, side, recipient)
 		}
 		return base()
 	}
 	m.Local = strings.ToLower(m.Local)
+	if recipient && (r.policies[0].RecipientClass(m) == decide.Routed || r.policies[1].RecipientClass(m) == decide.Routed) {
+		entries := []string{m.String()}
+		if user, _, tagged := strings.Cut(m.Local, "+"); tagged && !r.listed[m] {
+			entries = append(entries, (schema.Mailbox{Local: user + "+*%*", Domain: m.Domain}).String())
+		}
+		entries = append(entries, "*%*@"+m.Domain)
+		for name := m.Domain; name != ""; _, name, _ = strings.Cut(name, ".") {
+			entries = append(entries, "*%*@*."+name)
+		}
+		for _, e := range append(entries, "*%*@*") {
+			if in, ok := said(e); ok {
+				return in
+			}
+		}
+		if l.Kind != Rerouted {
+			return s.Base == Anything || s.Base == Foreign
+		}
+	}
 	entries := []string{m.String()}
 	if user, _, tagged := strings.Cut(m.Local, "+"); tagged && user != "" && !r.listed[m] {
 		entries = append(entries, (schema.Mailbox{Local: user + "+*", Domain: m.Domain}).String(), (schema.Mailbox{Local: user, Domain: m.Domain}).String())
@@ -414,7 +432,7 @@ func configure(rt *rapid.T, put func(string, func() attrs)) {
 				}
 				addresses := []string{"ann@" + base}
 				if j == 1 {
-					addresses = some("listed", "bob@"+base, "ann+own@"+base, "postmaster@"+base, "ann@sub."+base)
+					addresses = some("listed", "bob@"+base, "ann+own@"+base, "a%elsewhere.test@"+base, "postmaster@"+base, "ann@sub."+base)
 				}
 				a := attrs{"domain": addr, "addresses": addresses}
 				switch pick("to", "as it is", "domain", "target", "connector") {

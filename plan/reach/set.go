@@ -11,9 +11,9 @@ const (
 	whatever // it makes no difference
 )
 
-// describe gives the Set of what want says, by what the configuration side (0
-// before, 1 after) accepts, in as few entries as it finds.
-func (p *population) describe(want func(e int) wanted, side int) Set {
+// describe gives the Set of what want says, in a line of a kind, in as few entries as
+// it finds.
+func (p *population) describe(kind Kind, want func(e int) wanted) Set {
 	all := make([]wanted, len(p.elements))
 	for e := range all {
 		all[e] = want(e)
@@ -21,8 +21,14 @@ func (p *population) describe(want func(e int) wanted, side int) Set {
 	var best Set
 	least := math.MaxInt
 	for _, base := range []Base{Nothing, Anything, Foreign, Accepted} {
-		d := describing{population: p, want: all, set: Set{Base: base}, side: side}
+		if base == Accepted && !p.elements[p.elsewhere].strange[kind.side()] {
+			continue // every domain is accepted, so that says nothing
+		}
+		d := describing{population: p, want: all, set: Set{Base: base}, side: kind.side(), kind: kind}
 		d.walk(least)
+		if base == Nothing && d.set.Names != nil && d.set.Names[0] == "*" {
+			continue // that is Anything
+		}
 		if c := d.cost(); c < least {
 			best, least = d.set, c
 		}
@@ -37,7 +43,8 @@ func (p *population) describe(want func(e int) wanted, side int) Set {
 type describing struct {
 	*population
 	want []wanted
-	side int
+	side int // the configuration by which the bases are meant
+	kind Kind
 	set  Set
 }
 
@@ -117,6 +124,9 @@ func (d *describing) one(entry string, s state, e int) state {
 // walk writes all entries, but gives up when they cost more than most.
 func (d *describing) walk(most int) {
 	top := d.one("*", byBase, d.elsewhere)
+	if !d.routes(most) {
+		return
+	}
 	states := make([]state, len(d.names.all)) // of what is below each
 	for i, n := range d.names.all {
 		s := top
@@ -140,6 +150,38 @@ func (d *describing) walk(most int) {
 		return
 	}
 	d.like("postmaster", d.bare, d.home[d.side])
+}
+
+// routes writes what is needed for recipients that may name another domain; false:
+// it costs more than most.
+func (d *describing) routes(most int) bool {
+	if len(d.routed) == 0 {
+		return true
+	}
+	const any = "*%*@"
+	one := func(space string, s state, domain int) state {
+		if e, ok := d.routed[domain]; ok {
+			return d.one(any+space, s, e)
+		}
+		return s
+	}
+	top := one("*", byBase, d.elsewhere)
+	states := make([]state, len(d.names.all))
+	for i, n := range d.names.all {
+		s := top
+		if n.above >= 0 {
+			s = states[n.above]
+		}
+		if n.wild {
+			s = one("*."+n.text, s, d.below[i])
+		}
+		states[i] = s
+		one(n.text, s, d.exact[i])
+		if d.cost() > most {
+			return false
+		}
+	}
+	return true
 }
 
 // like writes an entry for e, unless it is wanted just as the element that it is
@@ -174,6 +216,11 @@ func (d *describing) right(i int, s state) bool {
 			return false
 		}
 	}
+	for _, e := range d.odd[i] {
+		if d.kind == Rerouted && d.wrong(s, e) > 0 || d.kind != Rerouted && d.want[e] != d.want[d.routed[d.exact[i]]] {
+			return false
+		}
+	}
 	return true
 }
 
@@ -198,6 +245,13 @@ func (d *describing) domain(i int, s state) {
 		d.one(d.elements[e].entry, s, e)
 		if t, ok := d.tagged[e]; ok {
 			d.like(d.elements[t].entry, t, e)
+		}
+	}
+	for _, e := range d.odd[i] {
+		if d.kind == Rerouted {
+			d.one(d.elements[e].entry, s, e)
+		} else {
+			d.like(d.elements[e].entry, e, d.routed[exact])
 		}
 	}
 }

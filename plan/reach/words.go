@@ -184,16 +184,26 @@ func (s Set) senders() string {
 }
 
 func (s Set) with(all, and string) string {
+	names, except := quiet(s.Names), quiet(s.Except)
+	if all == "" && len(names) == 0 {
+		names = s.Names
+	}
 	switch {
 	case all == "":
-		all = enumerate(s.Names)
-	case len(s.Names) > 0:
-		all += " " + and + enumerate(s.Names)
+		all = enumerate(names)
+	case len(names) > 0:
+		all += " " + and + enumerate(names)
 	}
-	if len(s.Except) > 0 {
-		all += " but " + enumerate(s.Except)
+	if len(except) > 0 {
+		all += " but " + enumerate(except)
 	}
 	return all
+}
+
+// quiet are the entries without the old ways to name another domain, which matter to
+// programs where there are others.
+func quiet(entries []string) []string {
+	return slices.DeleteFunc(slices.Clone(entries), func(entry string) bool { return strings.Contains(entry, "*%*@") })
 }
 
 // turn says what becomes of the way.

@@ -22,6 +22,16 @@ func (m *Model) reach(b *bytes.Buffer, s Style) {
 	b.WriteString("\n")
 }
 
+// ReachModel is what changes for the mail, and nothing else, as JSON.
+type ReachModel struct {
+	FormatVersion string `json:"format_version"`
+	Base          uint64 `json:"base_serial"` // 0: nothing was applied yet
+	reach.Diff
+}
+
+// OfReach is the part of the model that says what changes for the mail.
+func (m *Model) OfReach() ReachModel { return ReachModel{m.FormatVersion, m.BaseSerial, m.Reach} }
+
 // Reach writes what changes for the mail, and nothing else.
 func Reach(w io.Writer, m *Model, s Style) error {
 	var b bytes.Buffer

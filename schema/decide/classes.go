@@ -45,6 +45,7 @@ const (
 	Homeless                               // without a domain, where none is the default one
 	Gated                                  // in a domain whose ownership is not proved
 	Unknown                                // not listed for an authoritative domain
+	Routed                                 // Welcome, but what stands before its @ may name another domain
 	Welcome                                // in an accepted domain, and known where that is needed
 )
 
@@ -61,6 +62,9 @@ func (p *Policy) RecipientClass(to schema.Mailbox) RecipientClass {
 	}
 	if _, ok := p.knows(d, nil); !ok {
 		return Unknown
+	}
+	if d.known == nil && routed(d.to.Local) {
+		return Routed
 	}
 	return Welcome
 }

@@ -77,7 +77,7 @@ func (r *Revision) InForce() (*schema.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Gated = r.gated(c)
+	c.Gated = r.Gated(c)
 	var sole *schema.Domain
 	n := 0
 	for _, o := range r.Target {

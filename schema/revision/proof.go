@@ -24,8 +24,8 @@ type Proof struct {
 // count.
 func (p Proof) Verified() bool { return !p.Since.IsZero() }
 
-// gated are the domains of c for which mail waits.
-func (r *Revision) gated(c *schema.Config) map[schema.Addr]bool {
+// Gated are the domains of c for which mail waits.
+func (r *Revision) Gated(c *schema.Config) map[schema.Addr]bool {
 	var out map[schema.Addr]bool
 	for _, p := range r.Proofs {
 		d := schema.At[*schema.Domain](c, p.Domain)
