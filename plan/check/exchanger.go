@@ -94,8 +94,12 @@ func (i *inspection) host(r *schema.Record, host string) {
 		i.add(r, "MR214", Warning, short+", to which an MX points, is an alias",
 			"It is one for %s. Senders may refuse that, or send to another host than is meant (RFC 5321, 5.1; RFC 2181, 10.3). Point the MX at a name that has an address itself.", strings.TrimSuffix(string(a.Through[len(a.Through)-1]), "."))
 	case !a.Open && !aaaa.Open && a.Set == nil && aaaa.Set == nil:
+		refused := ""
+		if z := schema.At[*schema.Zone](i.config, r.Zone); z.RFC2136 != nil && strings.HasSuffix("."+host, "."+z.Name+".") {
+			refused = " Some name servers, BIND among them, refuse the whole update of the zone for it."
+		}
 		i.add(r, "MR213", Warning, short+", to which an MX points, has no address",
-			"Neither an A nor an AAAA record is there, so senders cannot reach it, and mail waits with them until it goes back. Add an address record, or correct the MX.")
+			"Neither an A nor an AAAA record is there, so senders cannot reach it, and mail waits with them until it goes back.%s Add an address record, or correct the MX.", refused)
 	}
 }
 
