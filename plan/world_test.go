@@ -121,7 +121,7 @@ func (w *world) seen(c *schema.Config) Seen {
 		}
 	}
 	for k := range w.sets {
-		if k.Type == "A" || k.Type == "AAAA" { // maybe in the place of an MX
+		if (k.Type == "A" || k.Type == "AAAA") && keys[rr.Key{Name: k.Name, Type: "MX"}] { // maybe in its place
 			keys[k] = true
 		}
 	}
