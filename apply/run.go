@@ -152,6 +152,9 @@ func (r *run) run(ctx context.Context) error {
 		return nil
 	}
 	owned := r.owned(nil)
+	if err := r.rollOut(ctx, owned, intent(written)); err != nil {
+		return err
+	}
 	if len(written) == 0 {
 		return r.put(ctx, owned, nil)
 	}
@@ -191,9 +194,9 @@ func (r *run) recorded() bool {
 }
 
 // unfinished reports whether the base holds the intent of an earlier apply that can
-// be settled now.
+// be settled now, or went to some nodes alone.
 func (r *run) unfinished() bool {
-	return r.base != nil && (len(r.base.Intent) > len(r.plan.Unsettled) || !slices.Equal(r.base.Proofs, r.plan.Proofs))
+	return r.base != nil && (len(r.base.Rollout) > 0 || len(r.base.Intent) > len(r.plan.Unsettled) || !slices.Equal(r.base.Proofs, r.plan.Proofs))
 }
 
 // failure is the error of a run in which a zone was not written.
@@ -224,9 +227,14 @@ func intent(sets []plan.SetChange) []revision.Step {
 	return out
 }
 
-// put makes a new revision current, unless the current one says the same. Its intent
-// is steps, and what is not settled of the base's.
+// put makes a new revision current. Its intent is steps, and what is not settled of
+// the base's.
 func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.Step) error {
+	return r.record(ctx, r.next(owned, steps))
+}
+
+// next is the revision that follows the current one, not sealed yet.
+func (r *run) next(owned []revision.Owned, steps []revision.Step) *revision.Revision {
 	open := slices.Concat(r.unsettled(steps), steps)
 	next := &revision.Revision{
 		Lineage: cmp.Or(r.plan.Seen.Lineage, rand.Text()), Serial: 1, Applied: r.Clock().UTC(), By: r.Who.Who,
@@ -237,6 +245,11 @@ func (r *run) put(ctx context.Context, owned []revision.Owned, steps []revision.
 		next.Lineage, next.Serial, next.Parent = cur.Lineage, cur.Serial+1, cur.Hash
 	}
 	next.Former = r.plan.FormerFor(next)
+	return next
+}
+
+// record seals next and makes it current, unless the current one says the same.
+func (r *run) record(ctx context.Context, next *revision.Revision) error {
 	if says(r.result.Revision, next) {
 		return nil // an apply that failed again, or that could write nothing
 	}

@@ -54,7 +54,7 @@ func Forget(base *revision.Revision, addrs []schema.Addr) (next *revision.Revisi
 		}
 		return drop
 	})
-	out.Intent, out.Pending = f.steps(base.Intent), f.steps(base.Pending)
+	out.Intent, out.Pending, out.Manual = f.steps(base.Intent), f.steps(base.Pending), f.steps(base.Manual)
 	out.Switched = slices.DeleteFunc(slices.Clone(base.Switched), func(s revision.Switched) bool { return f.zones[s.Zone] })
 	out.Former = slices.DeleteFunc(slices.Clone(base.Former), func(o revision.Object) bool { return f.zones[o.Addr] })
 	out.Awaited = slices.DeleteFunc(slices.Clone(base.Awaited), func(a revision.Awaited) bool { return f.drops(schema.Addr{}, a.Addr) })

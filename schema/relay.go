@@ -19,7 +19,14 @@ type Relay struct {
 	Queue           Queue
 	Log             Log
 	Admin           Admin
-	DKIM            []DKIM // sorted by name
+	DKIM            []DKIM   // sorted by name
+	Rollout         *Rollout // nil: all nodes take a revision over at once
+}
+
+// Rollout says how a revision comes to the nodes of a relay.
+type Rollout struct {
+	Canary int           // so many nodes go first
+	Hold   time.Duration // and are watched for so long
 }
 
 // DKIM is one key by which a relay signs.
@@ -99,6 +106,11 @@ func relayType() *Type {
 		{Name: "key", Kind: SecretKind(true), Required: true, Doc: "The private key, PEM: RSA of 2048 bits at least, or Ed25519. It is read again when it changes."},
 		{Name: "sign", Kind: Bool(), Default: cty.True, Doc: "Whether messages are signed with it; all keys of a domain that sign do. To change keys add the new one with sign = false, publish it, then turn both round."},
 	}}
+	hold, two := within("2m")
+	rollout := &Body{Attrs: []Attr{
+		{Name: "canary", Kind: Int(1, 1000), Default: cty.NumberIntVal(1), Doc: "So many nodes take a change over first; the others follow when these have run it for hold."},
+		{Name: "hold", Kind: hold, Default: two, Doc: "For so long they are watched. If one refuses the change, ends, or cannot hand mail on for a reason that an administrator must mend, the change is turned back on all."},
+	}}
 	return &Type{
 		Name: "relay", Counted: true,
 		Doc: "An SMTP relay: its name, certificate, queue and logs.",
@@ -112,6 +124,7 @@ func relayType() *Type {
 				{Name: "tls", Body: tls, Doc: "The certificate it shows."},
 				{Name: "queue", Body: queue, Doc: "Retries and bounces."},
 				{Name: "log", Body: log, Doc: "What it writes about its work."},
+				{Name: "rollout", Body: rollout, Doc: "A change of what relays do goes to some nodes first; without it, to all at once."},
 				{Name: "admin", Body: admin, Doc: "Status, metrics and queue over HTTP."},
 				{Name: "dkim", Label: DKIMName(), Body: dkim, Doc: "A key by which mail is signed that came from those who may relay (accept_any_recipient), and our own reports."},
 			},
@@ -131,6 +144,9 @@ func relayType() *Type {
 			r.Log = Log{Directory: l.str("directory"), Formats: l.strs("formats"), MaxSize: l.size("max_size"), MaxAge: l.duration("max_age"), MaxFiles: l.num("max_files")}
 			a := o.subOr("admin", admin)
 			r.Admin = Admin{Listen: a.str("listen"), Token: a.secret("token")}
+			if ro, ok := o.sub("rollout"); ok {
+				r.Rollout = &Rollout{Canary: ro.num("canary"), Hold: ro.duration("hold")}
+			}
 			o.each("dkim", func(name string, o object) {
 				r.DKIM = append(r.DKIM, DKIM{Name: name, Selector: o.str("selector"), Domain: o.str("domain"), Key: o.secret("key"), Sign: o.flag("sign")})
 			})

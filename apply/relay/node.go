@@ -31,6 +31,7 @@ type node struct {
 	journal   *journal.Journal
 	validator *dnssec.Resolver
 	metrics   *admin.Metrics
+	alarms    *alarms
 	hashing   chan struct{} // a place for each password that may be checked at a time
 	refusing  chan struct{} // a place for each client that is told why before the banner
 	// introducing has a place for each proxy that is about to say who speaks
@@ -52,10 +53,10 @@ func newNode(ctx context.Context, o Options) *node {
 		links: map[*link]struct{}{}, empty: make(chan struct{}),
 	}
 	n.listeners = listeners{listen: o.Listen, accept: n.accept, open: map[place]net.Listener{}}
-	n.metrics = admin.NewMetrics(n.snapshot)
-	n.journal = journal.New(journal.Options{Events: o.Events, Sinks: []journal.Sink{n.metrics}, Clock: o.Clock, Log: o.Log})
+	n.metrics, n.alarms = admin.NewMetrics(n.snapshot), new(alarms)
+	n.journal = journal.New(journal.Options{Events: o.Events, Sinks: []journal.Sink{n.metrics, n.alarms}, Clock: o.Clock, Log: o.Log})
 	n.validator = dnssec.New(dnssec.Options{Dial: o.Dial, System: o.Resolvers, Clock: o.Clock})
-	n.said = state.Node{Name: nodeName(o.Relay), PID: os.Getpid(), At: o.Clock()}
+	n.said = state.Node{Name: o.Node, PID: os.Getpid(), At: o.Clock()}
 	return n
 }
 

@@ -57,6 +57,7 @@ type Options struct {
 	Store state.Store
 	Dir   string // the state directory: spool, certificate and the last revision
 	Relay string // name of the relay block; empty if a configuration has one
+	Node  string // what the node is called; empty: its machine, and Relay if given
 
 	// Listen opens a listener; nil is net.ListenConfig. network is tcp4, tcp6 or
 	// unix. The addresses of the connections it gives are those that count. Its error
@@ -97,6 +98,9 @@ var ErrCovered = errors.New("another socket takes these connections")
 func (o Options) withDefaults() Options {
 	if o.Listen == nil {
 		o.Listen = new(net.ListenConfig).Listen
+	}
+	if o.Node == "" {
+		o.Node = nodeName(o.Relay)
 	}
 	if o.ReadFile == nil {
 		o.ReadFile = os.ReadFile

@@ -17,7 +17,7 @@ func (n *node) status() state.Node {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	out := n.said
-	out.At = n.o.Clock()
+	out.At, out.Alarms = n.o.Clock(), n.alarms.n.Load()
 	if n.runner != nil {
 		st := n.runner.Stats()
 		out.Queue, out.Oldest = st.Messages, st.Oldest

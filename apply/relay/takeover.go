@@ -12,6 +12,7 @@ import (
 
 	"github.com/mailrelay/mailrelay/apply/relay/deliver"
 	"github.com/mailrelay/mailrelay/apply/relay/spool"
+	"github.com/mailrelay/mailrelay/apply/state"
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
 
@@ -115,11 +116,33 @@ func (n *node) closeSpool() error {
 	return err
 }
 
-// ask gives the store's current revision; nil if there is none.
+// ask gives the newest revision in the store that is meant for this node; nil if
+// there is none.
 func (n *node) ask(ctx context.Context) (*revision.Revision, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return n.o.Store.Current(ctx)
+	r, err := n.o.Store.Current(ctx)
+	for err == nil && r != nil && !n.meant(r) {
+		n.o.Log.Info("a revision goes to other nodes first", "revision", r.Hash.Short(), "serial", r.Serial)
+		r, err = n.o.Store.At(ctx, r.Serial-1)
+	}
+	if errors.Is(err, state.ErrNone) {
+		return nil, nil
+	}
+	return r, err
+}
+
+// meant reports whether this node is to run r.
+func (n *node) meant(r *revision.Revision) bool {
+	if len(r.Rollout) == 0 {
+		return true
+	}
+	c, err := r.InForce()
+	if err != nil {
+		return false // those that go first say why
+	}
+	relay, err := pick(c, n.o.Relay)
+	return err == nil && r.Meant(relay.Addr(), n.o.Node)
 }
 
 // keptFile is where the last revision that ran is kept.

@@ -92,6 +92,9 @@ type Node struct {
 	Queued    []Queued      `json:"queued,omitempty"`  // the domains with the most messages
 	Refused   revision.Hash `json:"refused,omitempty"` // the revision that failed to load
 	LastError string        `json:"last_error,omitempty"`
+	// Alarms counts what could not be handed on, since it was started, for a reason
+	// that an administrator must mend.
+	Alarms uint64 `json:"alarms,omitempty"`
 	// LastErrorAt is when that was; zero: it still holds.
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 	At          time.Time `json:"at"`                // when it said so

@@ -173,7 +173,7 @@ func TestCutover(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- c.app.serve(ctx, c.store, c.store, "", slog.New(slog.DiscardHandler), nil) }()
+	go func() { ended <- c.app.serve(ctx, c.store, c.store, identity{}, slog.New(slog.DiscardHandler), nil) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

@@ -149,7 +149,7 @@ func (a *app) sandboxRelay(ctx context.Context, w *sandbox.World, config *schema
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- a.serve(ctx, store, store, relays[0].Addr().Name, slog.New(slog.NewJSONHandler(io.Discard, nil)), nil)
+		ended <- a.serve(ctx, store, store, identity{relay: relays[0].Addr().Name}, slog.New(slog.NewJSONHandler(io.Discard, nil)), nil)
 	}()
 	finish := func(err error) error {
 		cancel()

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
 
@@ -25,13 +26,15 @@ type revisionStatus struct {
 	Hash    revision.Hash `json:"hash"`
 	Applied time.Time     `json:"applied"`
 	By      string        `json:"by"`
-	Intent  int           `json:"intent"` // RRsets that an apply left unfinished
+	Intent  int           `json:"intent"`          // RRsets that an apply left unfinished
+	First   []string      `json:"first,omitempty"` // nodes that go first, while the others wait
 	waitingStatus
 }
 
 type nodeStatus struct {
 	state.Node
-	// State is running, behind, refusing, stopped, or gone without a word.
+	// State is running, behind, waiting (others go first), refusing, stopped, or gone
+	// without a word.
 	State string `json:"state"`
 }
 
@@ -82,33 +85,44 @@ func (a *app) status(ctx context.Context) (*status, error) {
 	if s.Verifications, err = verifications(cur); err != nil {
 		return nil, err
 	}
-	var hash revision.Hash
 	if cur != nil {
-		hash = cur.Hash
 		w, err := newWaiting(cur)
 		if err != nil {
 			return nil, err
 		}
-		s.Revision = &revisionStatus{cur.Serial, cur.Hash, cur.Applied, cur.By, len(cur.Intent), w}
+		s.Revision = &revisionStatus{cur.Serial, cur.Hash, cur.Applied, cur.By, len(cur.Intent), goFirst(cur), w}
 	}
 	for _, n := range nodes {
-		s.Nodes = append(s.Nodes, nodeStatus{n, nodeState(n, hash, a.world.clock())})
+		s.Nodes = append(s.Nodes, nodeStatus{n, nodeState(n, cur, a.world.clock())})
 	}
 	return s, nil
 }
 
-func nodeState(n state.Node, current revision.Hash, now time.Time) string {
+// goFirst are the nodes that run r while the others wait.
+func goFirst(r *revision.Revision) []string {
+	var out []string
+	for _, c := range r.Rollout {
+		out = append(out, c.Nodes...)
+	}
+	return out
+}
+
+// nodeState is how a node stands to the current revision; nil: there is none.
+func nodeState(n state.Node, current *revision.Revision, now time.Time) string {
 	switch {
 	case n.Stopped:
 		return "stopped"
 	case !n.Live(now):
 		return "gone"
-	case n.Refused == current && current != "":
+	case current == nil && n.Revision == "", current != nil && n.Revision == current.Hash:
+		return "running"
+	case current != nil && n.Refused == current.Hash:
 		return "refusing"
-	case n.Revision != current:
-		return "behind"
 	}
-	return "running"
+	if at, err := schema.ParseAddr(n.Relay); current != nil && err == nil && !current.Meant(at, n.Name) {
+		return "waiting"
+	}
+	return "behind"
 }
 
 func (s *status) text(w io.Writer, now time.Time) error {
@@ -120,6 +134,9 @@ func (s *status) text(w io.Writer, now time.Time) error {
 		fmt.Fprintf(&b, "Revision %d (%s), applied %s by %s.\n", r.Serial, r.Hash.Short(), r.Applied.UTC().Format(time.RFC3339), r.By)
 		if r.Intent > 0 {
 			fmt.Fprintf(&b, "An apply ended before it was done with %s. Run mailrelay apply to finish it.\n", several(r.Intent, "RRset"))
+		}
+		if r.First != nil {
+			fmt.Fprintf(&b, "It goes to %s first. If no apply is at work, run mailrelay apply to go on with it.\n", strings.Join(r.First, ", "))
 		}
 		r.waitingStatus.text(&b)
 	}

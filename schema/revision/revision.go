@@ -50,6 +50,8 @@ type Revision struct {
 	// Former are zones as they were, which the target has no more, or under another
 	// name, and in which something is still ours.
 	Former []Object `json:"former,omitempty"`
+	// Rollout are the nodes that go first; nil: all nodes take the revision over.
+	Rollout []Canary `json:"rollout,omitempty"`
 }
 
 // Object is one block of the target.
