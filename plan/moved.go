@@ -11,7 +11,9 @@ import (
 // moves says under which address an object of the base stands now.
 type moves struct {
 	declared []schema.Moved
-	taken    map[schema.Addr]bool // what the base holds: nothing moves over it
+	one      map[schema.Addr]schema.Addr // of each address that is declared
+	whole    map[schema.Addr]schema.Addr // of blocks as a whole
+	taken    map[schema.Addr]bool        // what the base holds: nothing moves over it
 }
 
 // to gives the address that a has now. A move of an instance is stronger than one
@@ -33,17 +35,26 @@ func (m moves) to(a schema.Addr) schema.Addr {
 }
 
 func (m moves) step(a schema.Addr) (schema.Addr, bool) {
-	for _, d := range m.declared {
-		if d.From == a {
-			return d.To, true
+	if to, ok := m.one[a]; ok {
+		return to, true
+	}
+	to, ok := m.whole[schema.Addr{Type: a.Type, Name: a.Name}]
+	if !ok {
+		return a, false
+	}
+	return schema.Addr{Type: to.Type, Name: to.Name, Key: a.Key}, true
+}
+
+// newMoves takes of several declarations of one address the first.
+func newMoves(declared []schema.Moved) moves {
+	m := moves{declared: declared, one: map[schema.Addr]schema.Addr{}, whole: map[schema.Addr]schema.Addr{}}
+	for _, d := range slices.Backward(declared) {
+		m.one[d.From] = d.To
+		if d.From.Key == "" && d.To.Key == "" {
+			m.whole[schema.Addr{Type: d.From.Type, Name: d.From.Name}] = d.To
 		}
 	}
-	for _, d := range m.declared {
-		if d.From.Key == "" && d.To.Key == "" && d.From.Type == a.Type && d.From.Name == a.Name {
-			return schema.Addr{Type: d.To.Type, Name: d.To.Name, Key: a.Key}, true
-		}
-	}
-	return a, false
+	return m
 }
 
 // zones are the moves of zones that nobody had to declare: what stands in DNS is
@@ -89,7 +100,7 @@ func zones(base *revision.Revision, c *schema.Config) []schema.Moved {
 // rename applies the moves that c declares to base, and gives those that had an
 // effect, an instance each. Without any it gives base itself.
 func rename(base *revision.Revision, c *schema.Config) (*revision.Revision, moves, []schema.Moved, error) {
-	m := moves{declared: append(zones(base, c), c.Moved...)}
+	m := newMoves(append(zones(base, c), c.Moved...))
 	if len(m.declared) == 0 {
 		return base, m, nil, nil
 	}
@@ -221,24 +232,31 @@ func (m moves) seen(in []Observation) []Observation {
 // moved notes the previous address at what changes, and adds what only moved.
 func (p *Plan) moved(c *schema.Config, done []schema.Moved) {
 	p.Moved = done
+	if len(done) == 0 {
+		return
+	}
+	changes := map[schema.Addr][]int{} // of p.Changes
+	for i, ch := range p.Changes {
+		changes[ch.Addr] = append(changes[ch.Addr], i)
+	}
+	settled := map[schema.Addr]revision.Owned{}
+	for _, o := range p.Settled {
+		settled[o.Addr] = o
+	}
 	for _, m := range done {
-		changed := false
-		for i, ch := range p.Changes {
-			if ch.Addr == m.To {
-				p.Changes[i].PrevAddr, changed = m.From, true
-			}
+		for _, i := range changes[m.To] {
+			p.Changes[i].PrevAddr = m.From
 		}
 		b := c.Block(m.To)
-		if changed || b == nil {
+		if len(changes[m.To]) > 0 || b == nil {
 			continue
 		}
 		ch := Change{Addr: m.To, PrevAddr: m.From, Action: NoOp, Before: b.Value(), After: b.Value(), Decl: b.Decl()}
-		for _, o := range p.Settled {
-			if o.Addr == m.To {
-				ch.Before = value(o.Zone, &o.Set)
-				ch.After = ch.Before
-			}
+		if o, ok := settled[m.To]; ok {
+			ch.Before = value(o.Zone, &o.Set)
+			ch.After = ch.Before
 		}
+		changes[m.To] = []int{len(p.Changes)}
 		p.Changes = append(p.Changes, ch)
 	}
 }

@@ -158,7 +158,8 @@ func TestZoneRenamed(t *testing.T) {
 // TestMovesInARow: nothing moves over what is there, on the way either.
 func TestMovesInARow(t *testing.T) {
 	a, b, c := addrs(t, "record.a")[0], addrs(t, "record.b")[0], addrs(t, "record.c")[0]
-	m := moves{declared: []schema.Moved{{From: a, To: b}, {From: b, To: c}}, taken: map[schema.Addr]bool{a: true, b: true}}
+	m := newMoves([]schema.Moved{{From: a, To: b}, {From: b, To: c}})
+	m.taken = map[schema.Addr]bool{a: true, b: true}
 	if x, y := m.to(a), m.to(b); x == y || y != c {
 		t.Errorf("%s and %s", x, y)
 	}
