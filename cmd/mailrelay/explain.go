@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,12 +27,12 @@ func (a *app) explainCommand() *cli.Command {
 		return &cli.StringFlag{Name: name, Usage: usage, Destination: given[name]}
 	}
 	var tls bool
-	var revision string
+	var revision, compare, file string
 	return &cli.Command{
 		Name:        "explain",
 		Usage:       "say what becomes of one message, and why",
 		UsageText:   "mailrelay [-chdir=DIR] explain [flags]",
-		Description: "Asks the rules that a relay follows about one message: the answer that the\nclient gets, the way out, and the blocks that decided, with their lines. Needs no\nnetwork and sends nothing. With -revision it asks what was applied, with what is\nretained, instead of the files.\n\nExample:\n\n  mailrelay explain -client=10.20.0.9 -from=a@contoso.com -to=b@fabrikam.com",
+		Description: "Asks the rules that a relay follows about one message: the answer that the\nclient gets, the way out, and the blocks that decided, with their lines. Needs no\nnetwork and sends nothing. With -revision it asks what was applied, with what is\nretained, instead of the files; with -compare it asks both, and says what differs.\n-replay asks about all mail in a log: events of this relay, an NCSA log of IIS, or\nExchange's protocol log of what it received. It lists by client what would be\nanswered otherwise than by what is applied, or than it was if nothing is.\n\nExample:\n\n  mailrelay explain -client=10.20.0.9 -from=a@contoso.com -to=b@fabrikam.com\n  mailrelay explain -replay=events.json",
 		Flags: append(a.configFlags(), a.stateFlag(),
 			text("client", "the `ADDRESS` of the client"),
 			text("from", "the `ADDRESS` in MAIL FROM; empty is the null sender"),
@@ -43,12 +45,22 @@ func (a *app) explainCommand() *cli.Command {
 			text("size", "the `SIZE` of the message, like 10MiB"),
 			text("at", "the `TIME` at which it comes, like 2027-06-30; now if not given"),
 			&cli.StringFlag{Name: "revision", Usage: "ask revision `N`, or current", Destination: &revision},
+			&cli.StringFlag{Name: "compare", Usage: "ask revision `N`, or current, too", Destination: &compare},
+			&cli.StringFlag{Name: "replay", Usage: "ask about the mail in the log `FILE`", Destination: &file},
 			&cli.BoolFlag{Name: "json", Usage: "print it as JSON", Destination: &asJSON},
 		),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			a.begin()
 			if err := noArgs(c); err != nil {
 				return err
+			}
+			if file != "" {
+				for _, name := range append(slices.Sorted(maps.Keys(given)), "tls") {
+					if c.IsSet(name) && name != "binding" && name != "relay" {
+						return fmt.Errorf("-%s is about one message, and -replay takes messages from a log: give one of the two", name)
+					}
+				}
+				return a.replay(ctx, replayed{file: file, revision: revision, compare: compare, relay: *given["relay"], binding: *given["binding"], json: asJSON})
 			}
 			if !c.IsSet("to") || !c.IsSet("from") {
 				return errors.New("explain needs -from=ADDRESS and -to=ADDRESS; -from= alone is the null sender of bounces")
@@ -65,6 +77,17 @@ func (a *app) explainCommand() *cli.Command {
 				return err
 			}
 			report := mailtest.NewReport([]mailtest.Result{result}).Tests[0]
+			if compare != "" {
+				other, err := a.inForce(ctx, compare)
+				if err != nil {
+					return err
+				}
+				before, err := a.explain(other, question(c, given, tls))
+				if err != nil {
+					return fmt.Errorf("with %s: %w", revisionName(compare), err)
+				}
+				return a.writeBoth(bothSides{compare, mailtest.NewReport([]mailtest.Result{before}).Tests[0], revision, report}, asJSON)
+			}
 			if asJSON {
 				return writeJSON(a.ui.Out, explanation{"1.0", report.Message, report.Outcome, report.Because})
 			}
@@ -136,6 +159,8 @@ func flagError(err error) error {
 	return err
 }
 
+var errNothingApplied = errors.New("nothing was applied yet: run mailrelay apply, or leave -revision out to ask the files")
+
 // inForce gives the configuration of the directory or, of a revision, what relays
 // run: N, or "current".
 func (a *app) inForce(ctx context.Context, which string) (*schema.Config, error) {
@@ -158,7 +183,7 @@ func (a *app) inForce(ctx context.Context, which string) (*schema.Config, error)
 	case err != nil:
 		return nil, fmt.Errorf("reading the state: %w", err)
 	case r == nil:
-		return nil, errors.New("nothing was applied yet: run mailrelay apply, or leave -revision out to ask the files")
+		return nil, errNothingApplied
 	}
 	return r.InForce()
 }
