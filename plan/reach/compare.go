@@ -164,7 +164,7 @@ func (c *comparison) relays(set, side int) bool {
 			continue
 		}
 		switch decide.RecipientClass(bl.key[side]) {
-		case decide.ForeignRecipient:
+		case decide.ForeignRecipient, decide.Gated: // who may relay reaches a domain that is not verified as if it were not there
 			return true
 		case decide.Routed:
 			routed = true

@@ -72,7 +72,7 @@ type Base string
 const (
 	Nothing  Base = ""
 	Anything Base = "any"
-	Foreign  Base = "foreign"  // what is in no accepted domain
+	Foreign  Base = "foreign"  // what is in no accepted domain, or in one that is not verified yet
 	Accepted Base = "accepted" // what is in accepted domains
 )
 
@@ -94,8 +94,7 @@ const (
 // and the most specific entry counts. Of a domain that either configuration accepts,
 // no entry but the last says anything of *%*: that is of Foreign (but in Rerouted, where
 // it goes where the rest of its domain does). Where mail is let through, recipients that are
-// unknown, or whose domain is not verified yet, are not meant even if an entry holds
-// them: nothing lets them through.
+// unknown are not meant even if an entry holds them: nothing lets them through.
 type Set struct {
 	Base   Base     `json:"base,omitempty"`
 	Names  []string `json:"names,omitempty"`

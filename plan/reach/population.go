@@ -18,7 +18,7 @@ type element struct {
 	one   schema.Mailbox // an example
 	entry string         // how a Set names it, if it is an address
 	block int            // of its population
-	// strange: in no accepted domain. taken: no rule for the recipient itself refuses
+	// strange: in no accepted domain, or in one that is not verified yet. taken: no rule for the recipient itself refuses
 	// it. Both before and after.
 	strange, taken [2]bool
 }
@@ -145,8 +145,8 @@ func recipients(n *names, policies [2]*decide.Policy) *population {
 	lists := newLists(policies, func(r *decide.Receive) []string { return r.Block.AllowedRecipientDomains })
 	p.group(lists, func(e *element, side int) (uint8, string) {
 		class := policies[side].RecipientClass(e.one)
-		e.taken[side] = class == decide.ForeignRecipient || class == decide.Routed || class == decide.Welcome
-		e.strange[side] = class == decide.ForeignRecipient || strings.Contains(e.one.Local, "%") && e.entry == ""
+		e.taken[side] = class != decide.Homeless && class != decide.Unknown
+		e.strange[side] = class == decide.ForeignRecipient || class == decide.Gated || strings.Contains(e.one.Local, "%") && e.entry == ""
 		return uint8(class), policies[side].Home(e.one).Domain
 	})
 	return p

@@ -226,7 +226,7 @@ func (r *reader) matches(l Line, clients *netipx.IPSet, m message) bool {
 	}
 	for s, p := range r.policies {
 		class := p.RecipientClass(m.to)
-		taken := class == decide.ForeignRecipient || class == decide.Routed || class == decide.Welcome
+		taken := class != decide.Homeless && class != decide.Unknown
 		if !taken && (s == side && l.Kind != Answered || l.Kind == Resized || l.Kind == Rerouted) {
 			return false
 		}
@@ -308,7 +308,7 @@ func (r *reader) holds(l Line, s Set, m schema.Mailbox, side int, recipient bool
 	base := func() bool {
 		strange := p.SenderClass(m) == decide.ForeignSender
 		if recipient {
-			strange = p.RecipientClass(m) == decide.ForeignRecipient
+			strange = p.RecipientClass(m) == decide.ForeignRecipient || p.RecipientClass(m) == decide.Gated
 		}
 		return s.Base == Anything || s.Base == Foreign && strange && !m.IsNull() || s.Base == Accepted && !strange && !m.IsNull()
 	}

@@ -43,7 +43,7 @@ type RecipientClass uint8
 const (
 	ForeignRecipient RecipientClass = iota // in no accepted domain
 	Homeless                               // without a domain, where none is the default one
-	Gated                                  // in a domain whose ownership is not proved
+	Gated                                  // in a domain whose ownership is not proved: as ForeignRecipient for who may relay
 	Unknown                                // not listed for an authoritative domain
 	Routed                                 // Welcome, but what stands before its @ may name another domain
 	Welcome                                // in an accepted domain, and known where that is needed
