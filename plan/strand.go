@@ -81,7 +81,7 @@ func strand(c *schema.Config, relay schema.Addr, lost []Queued, total int) Findi
 	f := Finding{Code: "MR501", Severity: "warning", Addr: relay, Summary: "mail that is queued would have no way out",
 		Detail: fmt.Sprintf("%s holds messages for %s, and no send connector would carry them: they would wait until they expire, and go back to their senders. Let the queue empty first (mailrelay queue list), keep a send connector for them, or decide on them with mailrelay queue bounce or drop.", relay, strings.Join(words, ", "))}
 	if total == 1 {
-		f.Detail = strings.Replace(f.Detail, "holds messages", "holds a message", 1)
+		f.Detail = fmt.Sprintf("%s holds a message for %s, and no send connector would carry it: it would wait until it expires, and go back to its sender. Let the queue empty first (mailrelay queue list), keep a send connector for it, or decide on it with mailrelay queue bounce or drop.", relay, lost[0].Domain)
 	}
 	if b := schema.At[*schema.Relay](c, relay); b != nil {
 		f.Decl, f.Allowed = schema.Place(b.Decl()), b.Allowed()[f.Code]

@@ -32,7 +32,7 @@ func TestStranded(t *testing.T) {
 	}{
 		{"the way stays", []schema.Block{relay, send("a", "*")}, []schema.Block{relay, send("b", "fabrikam.com")}, queued(Queued{"fabrikam.com", 3}), ""},
 		{"the way goes", []schema.Block{relay, send("a", "*")}, []schema.Block{relay, send("b", "fabrikam.com")}, queued(Queued{"fabrikam.com", 3}, Queued{"tailspin.com", 12}, Queued{"a.example", 1}), "relay.edge holds messages for tailspin.com (12), a.example (1), and no send connector"},
-		{"one message", []schema.Block{relay, send("a", "*")}, []schema.Block{relay}, queued(Queued{"a.example", 1}), "relay.edge holds a message for a.example (1)"},
+		{"one message", []schema.Block{relay, send("a", "*")}, []schema.Block{relay}, queued(Queued{"a.example", 1}), "relay.edge holds a message for a.example, and no send connector would carry it"},
 		{"there was none before", []schema.Block{relay, send("a", "fabrikam.com")}, []schema.Block{relay, send("a", "fabrikam.com")}, queued(Queued{"tailspin.com", 12}), ""},
 		{"an empty queue", []schema.Block{relay, send("a", "*")}, []schema.Block{relay}, []Node{{Name: "n", Relay: "relay.edge"}}, ""},
 		{"two nodes", []schema.Block{relay, send("a", "*")}, []schema.Block{relay}, append(queued(Queued{"a.example", 1}), queued(Queued{"a.example", 2})...), "a.example (3)"},
