@@ -83,7 +83,7 @@ func (a *app) command() *cli.Command {
 		},
 		Commands: []*cli.Command{
 			a.planCommand(), a.applyCommand(), a.showCommand(), a.serveCommand(), a.statusCommand(), a.queueCommand(), a.historyCommand(), a.stateCommand(),
-			a.fmtCommand(), a.validateCommand(), a.testCommand(), a.explainCommand(), a.auditCommand(), a.sandboxCommand(), a.versionCommand(), a.helpCommand(),
+			a.fmtCommand(), a.validateCommand(), a.testCommand(), a.explainCommand(), a.auditCommand(), a.doctorCommand(), a.sandboxCommand(), a.versionCommand(), a.helpCommand(),
 		},
 		Action: func(_ context.Context, c *cli.Command) error {
 			if name := c.Args().First(); name != "" {
