@@ -15,7 +15,7 @@ const lastDays = 60 * 24 * time.Hour
 
 // certificates judges the certificates of relays and send connectors.
 func (i *inspection) certificates() {
-	for _, r := range schema.All[*schema.Relay](i.config) {
+	for _, r := range i.relays {
 		if r.TLS == nil {
 			continue
 		}
@@ -24,7 +24,7 @@ func (i *inspection) certificates() {
 			i.tlsa(r, chain)
 		}
 	}
-	for _, s := range schema.All[*schema.SendConnector](i.config) {
+	for _, s := range i.sends {
 		if chain := i.facts.Files.chain(s.TLS.Certificate); len(chain) > 0 && s.Enabled {
 			i.ends(s, s.TLS.Certificate, chain[0])
 			i.known(s, chain[0])
@@ -47,7 +47,7 @@ func (i *inspection) ends(b schema.Block, path string, c *x509.Certificate) {
 // known reports MR503: a client certificate by which Exchange Online cannot know the
 // relay.
 func (i *inspection) known(s *schema.SendConnector, c *x509.Certificate) {
-	if !slices.ContainsFunc(s.SmartHosts, Microsoft) || len(schema.All[*schema.Domain](i.config)) == 0 {
+	if !slices.ContainsFunc(s.SmartHosts, Microsoft) || len(i.index.domains) == 0 {
 		return
 	}
 	if bytes.Equal(c.RawIssuer, c.RawSubject) {
@@ -60,7 +60,7 @@ func (i *inspection) known(s *schema.SendConnector, c *x509.Certificate) {
 		names = []string{c.Subject.CommonName}
 	}
 	var accepted []string
-	for _, d := range schema.All[*schema.Domain](i.config) {
+	for _, d := range i.index.domains {
 		accepted = append(accepted, strings.TrimPrefix(d.Name, "*."))
 	}
 	for _, n := range names {

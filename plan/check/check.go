@@ -50,11 +50,7 @@ type inspection struct {
 	now       time.Time
 	facts     Facts
 	found     []Finding
-
-	// Made when they are needed first.
-	byName     map[string]*schema.Domain // full
-	spfRecords map[string]*schema.Record // by the full name of what they are about
-	zones      map[string]*schema.Zone   // by name
+	index
 }
 
 // Config finds what a configuration alone tells, at the time now, sorted. The error
@@ -74,7 +70,7 @@ func inspect(c *schema.Config, now time.Time) (*inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &inspection{config: c, policy: p, standings: p.Standings(c.Settings().Own(), now), now: now}, nil
+	return &inspection{config: c, policy: p, standings: p.Standings(c.Settings().Own(), now), now: now, index: newIndex(c)}, nil
 }
 
 // alone finds what needs no facts.

@@ -16,7 +16,7 @@ func (i *inspection) domains() {
 			known[r.Domain] = true
 		}
 	}
-	for _, d := range schema.All[*schema.Domain](i.config) {
+	for _, d := range i.index.domains {
 		if d.Public() {
 			i.add(d, "MR102", Error, d.Addr().String()+" opens the relay for everybody",
 				"An accepted domain %s takes mail for domains that are not yours from every client that may send at all, whatever the rights of its connector. List the domains that are yours; to let some clients send anywhere, give their connector accept_any_recipient.", d.Name)
@@ -37,7 +37,7 @@ func (i *inspection) way(d *schema.Domain) {
 	name := strings.TrimPrefix(d.Name, "*.")
 	to := schema.Mailbox{Local: "someone", Domain: name}
 	var without []string
-	for _, r := range schema.All[*schema.Relay](i.config) {
+	for _, r := range i.relays {
 		if route, _ := i.policy.Route(r.Addr(), to, 0); route == nil {
 			without = append(without, r.Addr().String())
 		}

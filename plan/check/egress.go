@@ -13,7 +13,7 @@ import (
 // sendsItself reports whether a relay delivers by MX, so that hosts of strangers judge
 // its address and its name. cs are the connectors that do.
 func (i *inspection) sendsItself(r *schema.Relay) (cs []*schema.SendConnector) {
-	for _, s := range schema.All[*schema.SendConnector](i.config) {
+	for _, s := range i.sends {
 		if s.Enabled && len(s.SmartHosts) == 0 && (s.Relays == nil || slices.Contains(s.Relays, r.Addr())) {
 			cs = append(cs, s)
 		}
@@ -30,7 +30,7 @@ func (i *inspection) egress() {
 			expected[rr.Full(e.Name, "")] = true
 		}
 	}
-	for _, r := range schema.All[*schema.Relay](i.config) {
+	for _, r := range i.relays {
 		by := i.sendsItself(r)
 		if by == nil {
 			continue

@@ -53,7 +53,8 @@ func fresh(before, after *rr.Set) []string {
 	return out
 }
 
-// exchangers judges the hosts of every MX that the configuration writes.
+// exchangers judges the hosts of every MX that the configuration writes, and where
+// those lead that others write.
 func (i *inspection) exchangers() {
 	open := map[schema.Addr]bool{} // relays that take mail from the Internet
 	for _, s := range i.policy.StandingsOf("anonymous", i.config.Settings().Own(), i.now) {
@@ -63,76 +64,60 @@ func (i *inspection) exchangers() {
 		}
 	}
 	seen := map[string]bool{} // a host is judged once
-	for _, r := range i.config.Records() {
-		zone := schema.At[*schema.Zone](i.config, r.Zone)
-		if r.Type != "MX" || zone == nil {
-			continue
-		}
-		name := rr.Full(r.Name, zone.Name)
-		var data []rr.Data
-		for _, v := range r.Values {
-			if d, err := rr.Parse("MX", zone.Name, v); err == nil {
-				data = append(data, d)
+	for _, m := range i.mx {
+		for _, x := range exchangers(m.data) {
+			if at := m.zone.String() + " " + x.host; m.ours && !seen[at] {
+				seen[at] = true
+				i.host(m, x.host)
 			}
-		}
-		for _, x := range exchangers(data) {
-			if !seen[r.Zone.String()+" "+x.host] {
-				seen[r.Zone.String()+" "+x.host] = true
-				i.host(r, x.host)
-			}
-			i.leadsHere(r, name, x.host, open)
+			i.leadsHere(m, x.host, open)
 		}
 	}
 }
 
 // host finds a host of an MX without an address, or one that is an alias.
-func (i *inspection) host(r *schema.Record, host string) {
-	a, aaaa := i.will(r.Zone, host, "A"), i.will(r.Zone, host, "AAAA")
+func (i *inspection) host(m mxBlock, host string) {
+	a, aaaa := i.will(m.zone, host, "A"), i.will(m.zone, host, "AAAA")
 	short := strings.TrimSuffix(host, ".")
 	switch {
 	case !a.Open && len(a.Through) > 0:
-		i.add(r, "MR214", Warning, short+", to which an MX points, is an alias",
+		i.add(m.block, "MR214", Warning, short+", to which an MX points, is an alias",
 			"It is one for %s. Senders may refuse that, or send to another host than is meant (RFC 5321, 5.1; RFC 2181, 10.3). Point the MX at a name that has an address itself.", strings.TrimSuffix(string(a.Through[len(a.Through)-1]), "."))
 	case !a.Open && !aaaa.Open && a.Set == nil && aaaa.Set == nil:
 		refused := ""
-		if z := schema.At[*schema.Zone](i.config, r.Zone); z.RFC2136 != nil && strings.HasSuffix("."+host, "."+z.Name+".") {
+		if z := schema.At[*schema.Zone](i.config, m.zone); z != nil && z.RFC2136 != nil && strings.HasSuffix("."+host, "."+z.Name+".") {
 			refused = " Some name servers, BIND among them, refuse the whole update of the zone for it."
 		}
-		i.add(r, "MR213", Warning, short+", to which an MX points, has no address",
+		i.add(m.block, "MR213", Warning, short+", to which an MX points, has no address",
 			"Neither an A nor an AAAA record is there, so senders cannot reach it, and mail waits with them until it goes back.%s Add an address record, or correct the MX.", refused)
 	}
 }
 
 // leadsHere finds an MX that leads mail to a relay that refuses it.
-func (i *inspection) leadsHere(r *schema.Record, name, host string, open map[schema.Addr]bool) {
+func (i *inspection) leadsHere(m mxBlock, host string, open map[schema.Addr]bool) {
 	relay := i.relayNamed(host)
 	if relay == nil {
 		return
 	}
-	var connectors int
-	for _, c := range schema.All[*schema.ReceiveConnector](i.config) {
-		if c.Relay == relay.Addr() {
-			connectors++
-		}
-	}
-	if connectors == 0 && len(schema.All[*schema.Domain](i.config)) == 0 {
+	connectors := i.receives[relay.Addr()]
+	if connectors == 0 && len(i.index.domains) == 0 {
 		return // a configuration of DNS alone
 	}
-	domain := strings.TrimSuffix(name, ".")
+	domain := strings.TrimSuffix(m.name, ".")
 	example := strings.Replace(domain, "*", "someone", 1)
 	switch {
 	case i.policy.Accepted(example) == nil:
-		i.add(r, "MR304", Error, "mail for "+domain+" would be refused",
-			"%s leads mail for %s to %s, which is %s, and no domain block accepts it there: every message would be answered 550. Add a domain block, or point the MX elsewhere.", r.Addr(), domain, strings.TrimSuffix(host, "."), relay.Addr())
+		i.add(m.block, "MR304", Error, "mail for "+domain+" would be refused",
+			"%s leads mail for %s to %s, which is %s, and no domain block accepts it there: every message would be answered 550. Add a domain block, or point the MX elsewhere.", m.block.Addr(), domain, strings.TrimSuffix(host, "."), relay.Addr())
 	case connectors > 0 && !open[relay.Addr()]:
-		i.add(r, "MR305", Warning, "nobody from outside may hand in mail for "+domain,
-			"%s leads mail for %s to %s, and no receive connector of it takes mail from addresses outside own_networks: senders on the Internet are turned away. Add a connector with remote_ip_ranges = [\"0.0.0.0/0\", \"::/0\"] and permission_groups = [\"anonymous_users\"], unless a gateway hands in everything.", r.Addr(), domain, relay.Addr())
+		i.add(m.block, "MR305", Warning, "nobody from outside may hand in mail for "+domain,
+			"%s leads mail for %s to %s, and no receive connector of it takes mail from addresses outside own_networks: senders on the Internet are turned away. Add a connector with remote_ip_ranges = [\"0.0.0.0/0\", \"::/0\"] and permission_groups = [\"anonymous_users\"], unless a gateway hands in everything.", m.block.Addr(), domain, relay.Addr())
 	}
 }
 
 // relayNamed is the relay that has a host name, nil if none has.
 func (i *inspection) relayNamed(host string) *schema.Relay {
-	for _, r := range schema.All[*schema.Relay](i.config) {
+	for _, r := range i.relays {
 		if strings.EqualFold(r.Hostname+".", host) {
 			return r
 		}

@@ -28,15 +28,15 @@ func (i *inspection) elsewhere(d *schema.Domain) *schema.SendConnector {
 	own := func(s *schema.SendConnector) bool {
 		return s != nil && s.Enabled && len(s.SmartHosts) > 0 && !slices.ContainsFunc(s.SmartHosts, Microsoft)
 	}
-	for _, r := range schema.All[*schema.Recipients](i.config) {
-		if s := schema.At[*schema.SendConnector](i.config, r.DeliverTo); r.Domain == d.Addr() && len(r.Addresses) > 0 && own(s) {
+	for _, r := range i.recipients[d.Addr()] {
+		if s := schema.At[*schema.SendConnector](i.config, r.DeliverTo); len(r.Addresses) > 0 && own(s) {
 			return s
 		}
 	}
 	if d.Kind == schema.Authoritative {
 		return nil
 	}
-	for _, r := range schema.All[*schema.Relay](i.config) {
+	for _, r := range i.relays {
 		route, _ := i.policy.Route(r.Addr(), schema.Mailbox{Local: "someone", Domain: strings.TrimPrefix(d.Name, "*.")}, 0)
 		if route != nil && own(route.Connector) {
 			return route.Connector

@@ -21,11 +21,11 @@ func (i *inspection) leftovers() {
 			changes[w.Key.Name] = true
 		}
 	}
-	for _, d := range schema.All[*schema.Domain](i.config) {
+	for _, d := range i.index.domains {
 		if strings.HasPrefix(d.Name, "*") {
 			continue
 		}
-		zone := i.zoneOf(d)
+		zone := i.zones[d.Name]
 		if zone == nil {
 			continue
 		}
@@ -50,18 +50,6 @@ func (i *inspection) leftovers() {
 			}
 		}
 	}
-}
-
-// zoneOf is the zone of a domain in which records or expectations of the
-// configuration stand, so that somebody looks there anyway.
-func (i *inspection) zoneOf(d *schema.Domain) *schema.Zone {
-	if i.zones == nil {
-		i.zones = map[string]*schema.Zone{}
-		for _, z := range schema.All[*schema.Zone](i.config) {
-			i.zones[z.Name] = z
-		}
-	}
-	return i.zones[d.Name]
 }
 
 // data is the data that will stand at a name; nothing if nobody knows.

@@ -11,13 +11,12 @@ import (
 // loops finds domains whose mail a relay would send to itself (MR306): by MX, where
 // the MX leads to it, or to a smart host that it is.
 func (i *inspection) loops() {
-	relays := schema.All[*schema.Relay](i.config)
-	for _, d := range schema.All[*schema.Domain](i.config) {
+	for _, d := range i.index.domains {
 		if d.Kind == schema.Authoritative || d.Public() {
 			continue
 		}
 		name := strings.TrimPrefix(d.Name, "*.")
-		for _, r := range relays {
+		for _, r := range i.relays {
 			route, _ := i.policy.Route(r.Addr(), schema.Mailbox{Local: "someone", Domain: name}, 0)
 			if route == nil {
 				continue // MR301

@@ -13,7 +13,7 @@ func (i *inspection) routes() {
 	for _, r := range schema.All[*schema.Recipients](i.config) {
 		named[r.DeliverTo] = true
 	}
-	all := schema.All[*schema.SendConnector](i.config)
+	all := i.sends
 	for _, s := range all {
 		if s.Enabled && !named[s.Addr()] && s.Relays != nil && len(s.Relays) == 0 {
 			i.add(s, "MR303", Warning, "nothing can use "+s.Addr().String(), "relays names no relay, and an empty list is nobody. Name the relays that may use it, or leave the attribute out for all.")

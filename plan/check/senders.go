@@ -8,7 +8,6 @@ import (
 
 	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/decide"
-	"github.com/mailrelay/mailrelay/schema/rr"
 	"github.com/mailrelay/mailrelay/schema/rr/policy"
 )
 
@@ -19,15 +18,15 @@ const mostSenders = 200
 // senders finds SPF records that lack an address from which a relay sends mail of the
 // domain (MR215): by MX, for clients who may write to any domain.
 func (i *inspection) senders() {
-	for _, r := range schema.All[*schema.Relay](i.config) {
+	for _, r := range i.relays {
 		if len(r.EgressAddresses) == 0 || i.sendsItself(r) == nil {
 			continue
 		}
 		all := i.sendersOf(r)
 		for n, d := range all {
-			record := i.spfRecord(d)
+			record := i.spf[d.Name+"."]
 			if record != nil || n < mostSenders {
-				i.spf(r, d, record)
+				i.lacks(r, d, record)
 			}
 		}
 	}
@@ -45,7 +44,7 @@ func (i *inspection) sendersOf(r *schema.Relay) []*schema.Domain {
 		return nil
 	}
 	var out []*schema.Domain
-	for _, d := range schema.All[*schema.Domain](i.config) {
+	for _, d := range i.index.domains {
 		from := func(s decide.Standing) bool {
 			spaces := s.Connector.AllowedSenderDomains
 			return spaces == nil || slices.ContainsFunc(spaces, func(space string) bool {
@@ -60,27 +59,8 @@ func (i *inspection) sendersOf(r *schema.Relay) []*schema.Domain {
 	return out
 }
 
-// spfRecord is the record block that writes the SPF record of a domain; nil if none
-// does.
-func (i *inspection) spfRecord(d *schema.Domain) *schema.Record {
-	if i.spfRecords == nil {
-		i.spfRecords = map[string]*schema.Record{}
-		for _, r := range schema.All[*schema.Record](i.config) {
-			zone := schema.At[*schema.Zone](i.config, r.Zone)
-			if r.Type != "TXT" || zone == nil {
-				continue
-			}
-			name := rr.Full(r.Name, zone.Name)
-			if slices.ContainsFunc(r.Values, func(v string) bool { return policy.KindOf(name, v) == policy.SPF }) {
-				i.spfRecords[name] = r
-			}
-		}
-	}
-	return i.spfRecords[d.Name+"."]
-}
-
-// spf reports MR215. record is nil where others write it.
-func (i *inspection) spf(r *schema.Relay, d *schema.Domain, record *schema.Record) {
+// lacks reports MR215. record is nil where others write it.
+func (i *inspection) lacks(r *schema.Relay, d *schema.Domain, record *schema.Record) {
 	var from schema.Addr
 	var b schema.Block = d
 	if record != nil {
@@ -95,15 +75,15 @@ func (i *inspection) spf(r *schema.Relay, d *schema.Domain, record *schema.Recor
 	if err != nil {
 		return
 	}
-	var lacks []string
+	var missing []string
 	for _, a := range r.EgressAddresses {
 		if policy.Permits(name, spf, a, func(q policy.Question) policy.Answer { return i.answer(from, q) }) == policy.Refused {
-			lacks = append(lacks, a.String())
+			missing = append(missing, a.String())
 		}
 	}
-	if lacks != nil {
-		i.add(b, "MR215", Warning, fmt.Sprintf("the SPF record of %s lacks %s of %s", d.Name, words(lacks), r.Addr()),
-			"Clients of the relay may write to anybody in the name of %s, and it delivers that mail from there: receivers take it as forged. The record is %q. Add %s, or let that mail leave by a smart host that the record lists.", d.Name, texts[0], terms(lacks))
+	if missing != nil {
+		i.add(b, "MR215", Warning, fmt.Sprintf("the SPF record of %s lacks %s of %s", d.Name, words(missing), r.Addr()),
+			"Clients of the relay may write to anybody in the name of %s, and it delivers that mail from there: receivers take it as forged. The record is %q. Add %s, or let that mail leave by a smart host that the record lists.", d.Name, texts[0], terms(missing))
 	}
 }
 

@@ -16,7 +16,7 @@ func (i *inspection) signatures() {
 			i.selectorGoes(w)
 		}
 	}
-	for _, r := range schema.All[*schema.Relay](i.config) {
+	for _, r := range i.relays {
 		for _, k := range r.DKIM {
 			if k.Sign {
 				i.published(r, k)

@@ -9,7 +9,6 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/mailrelay/mailrelay/schema"
-	"github.com/mailrelay/mailrelay/schema/rr"
 )
 
 // stages judges changes of MX records: one that goes, one that comes before its
@@ -19,7 +18,7 @@ func (i *inspection) stages() {
 		if w.Key.Type != "MX" || w.Before == nil || len(exchangers(w.Before.Data)) == 0 {
 			continue
 		}
-		d := i.domainAt(w.Key.Name)
+		d := i.byName[w.Key.Name]
 		if w.After == nil || len(w.After.Data) > 0 && len(exchangers(w.After.Data)) == 0 && !w.After.Has("0 .") {
 			i.removed(w, d)
 			continue
@@ -29,20 +28,9 @@ func (i *inspection) stages() {
 			i.sts(w, d)
 		}
 	}
-	for _, d := range schema.All[*schema.Domain](i.config) {
+	for _, d := range i.index.domains {
 		i.tooSlow(d)
 	}
-}
-
-// domainAt is the domain block of a full name, nil if there is none.
-func (i *inspection) domainAt(name string) *schema.Domain {
-	if i.byName == nil {
-		i.byName = map[string]*schema.Domain{}
-		for _, d := range schema.All[*schema.Domain](i.config) {
-			i.byName[d.Name+"."] = d
-		}
-	}
-	return i.byName[name]
 }
 
 // removed reports MR404.
@@ -69,7 +57,7 @@ func (i *inspection) early(w Write, d *schema.Domain) {
 	b := i.block(w.Addrs, d)
 	name := strings.TrimSuffix(w.Key.Name, ".")
 	if stage := schema.At[*schema.Stage](i.config, d.Stage); stage != nil {
-		for _, other := range schema.All[*schema.Stage](i.config) {
+		for _, other := range i.index.stages {
 			if other == stage || !mentions(other, hosts) || mentions(stage, hosts) {
 				continue
 			}
@@ -78,8 +66,8 @@ func (i *inspection) early(w Write, d *schema.Domain) {
 			return
 		}
 	}
-	for _, s := range schema.All[*schema.Service](i.config) {
-		if s.Domain != d.Addr() || s.MX == "" || !slices.Contains(hosts, s.MX+".") {
+	for _, s := range i.services[d.Addr()] {
+		if s.MX == "" || !slices.Contains(hosts, s.MX+".") {
 			continue
 		}
 		for _, a := range sorted(i.facts.Unmet) {
@@ -98,20 +86,16 @@ func (i *inspection) tooSlow(d *schema.Domain) {
 	if stage == nil {
 		return
 	}
-	for _, r := range i.config.Records() {
-		zone := schema.At[*schema.Zone](i.config, r.Zone)
-		if r.Type != "MX" || zone == nil || rr.Full(r.Name, zone.Name) != d.Name+"." {
-			continue
-		}
+	for _, r := range i.mxOf[d.Name+"."] {
 		var ttl time.Duration
-		for _, a := range []Answer{i.is(r.Zone, d.Name+".", "MX"), i.will(r.Zone, d.Name+".", "MX")} {
+		for _, a := range []Answer{i.is(r.zone, d.Name+".", "MX"), i.will(r.zone, d.Name+".", "MX")} {
 			if !a.Open && a.Set != nil && len(a.Through) == 0 {
 				ttl = max(ttl, time.Duration(a.Set.TTL)*time.Second)
 			}
 		}
-		for _, next := range schema.All[*schema.Stage](i.config) {
+		for _, next := range i.index.stages {
 			if next.After == stage.Addr() && next.Hold > 0 && ttl > next.Hold {
-				i.add(r, "MR406", Warning, fmt.Sprintf("caches keep the MX of %s for longer than %s waits", d.Name, next.Addr()),
+				i.add(i.block([]schema.Addr{r.block.Addr()}, d), "MR406", Warning, fmt.Sprintf("caches keep the MX of %s for longer than %s waits", d.Name, next.Addr()),
 					"Its TTL is %s, and %s may be entered after %s: caches that asked just before will lead mail the old way until the TTL is over. Lower the TTL now, and let hold be at least as long as the TTL that stands there today.", schema.FormatDuration(ttl), next.Addr(), schema.FormatDuration(next.Hold))
 				return
 			}

@@ -200,6 +200,16 @@ receive_connector "internet" {
   permission_groups = ["anonymous_users"]
 }`, now: relayAt},
 		{name: "an MX leads to a relay that nobody reaches", text: mx + edge + known + printers, now: mxAt, want: []string{"MR305 warning record.mx"}},
+		{name: "others lead an MX to a relay that refuses", text: edge + `
+domain "other" {
+  name = "fabrikam.com"
+  type = "external_relay"
+}
+expect "mx" {
+  name   = "contoso.com"
+  type   = "MX"
+  values = ["10 relay.contoso.com."]
+}` + printers, now: relayAt, want: []string{"MR304 error expect.mx"}},
 		{name: "DNS alone", text: mx + edge, now: mxAt},
 
 		{name: "SPF lacks the relay", text: spfRecord + door + printers, now: relayAt + "contoso.com. TXT 300 v=spf1 ip4:203.0.113.26 -all", want: []string{"MR215 warning record.spf"}},
