@@ -125,30 +125,46 @@ func zoneLine(set *rr.Set, d rr.Data) string {
 	return r.String()
 }
 
-// byHand writes, for each zone, the lines that a person has to take out of a zone
-// file and to put in, and the same as a table for who has a form to fill in.
-func (m *Model) byHand(b *bytes.Buffer, s Style) {
+// zones are what has to be done, by zone.
+func (m *Model) zones() [][]ByHand {
+	var out [][]ByHand
 	rest := m.Manual
 	for len(rest) > 0 {
 		n := 1
 		for n < len(rest) && rest[n].Zone == rest[0].Zone {
 			n++
 		}
-		zone := rest[:n]
+		out = append(out, rest[:n])
 		rest = rest[n:]
+	}
+	return out
+}
+
+// byHand writes, for each zone, the lines that a person has to take out of a zone
+// file and to put in, and the same as a table for who has a form to fill in.
+func (m *Model) byHand(b *bytes.Buffer, s Style) {
+	for _, zone := range m.zones() {
 		fmt.Fprintf(b, "A person edits %s. Make these changes there:\n", s.bold(zone[0].Zone.String()))
-		for _, c := range zone {
-			c.lines(b, s)
-		}
+		zoneLines(b, s, zone)
 		b.WriteString("\nOr, in a form that takes a field each (TXT without quotes):\n")
 		t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "  To do\tName\tType\tTTL\tValue")
 		for _, c := range zone {
-			do := map[string]string{takeOut: "remove", enter: "add", changeTTL: "change TTL"}[c.Do]
-			fmt.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\n", do, c.Host, c.Type, c.TTL, c.Value)
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\n", todo(c.Do), c.Host, c.Type, c.TTL, c.Value)
 		}
 		t.Flush() // to a buffer, which takes everything
 		b.WriteString("\n")
+	}
+}
+
+// todo is what a person does, in words.
+func todo(do string) string {
+	return map[string]string{takeOut: "remove", enter: "add", changeTTL: "change TTL"}[do]
+}
+
+func zoneLines(b *bytes.Buffer, s Style, zone []ByHand) {
+	for _, c := range zone {
+		c.lines(b, s)
 	}
 }
 

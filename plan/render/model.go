@@ -24,11 +24,13 @@ const FormatVersion = "1.0"
 
 // Model is a plan as it is written to a file, and as everything is shown from it.
 type Model struct {
-	FormatVersion   string           `json:"format_version"`
-	Timestamp       time.Time        `json:"timestamp"`
-	Base            revision.Hash    `json:"base_revision"`
-	BaseSerial      uint64           `json:"base_serial"`
-	Config          revision.Hash    `json:"configuration"`
+	FormatVersion string        `json:"format_version"`
+	Timestamp     time.Time     `json:"timestamp"`
+	Base          revision.Hash `json:"base_revision"`
+	BaseSerial    uint64        `json:"base_serial"`
+	Config        revision.Hash `json:"configuration"`
+	// Revision is what is shown, if it is no plan but what was applied.
+	Revision        *Applied         `json:"revision,omitempty"`
 	Stateless       bool             `json:"stateless,omitempty"`
 	Scope           plan.Scope       `json:"scope,omitzero"`
 	Errored         bool             `json:"errored"`
@@ -214,12 +216,16 @@ func also(note, more string) string {
 	return note + "; " + more
 }
 
-func expectation(e plan.Expectation) Check {
-	name := e.Addr.Name
-	if e.Addr.Key != "" {
-		name += fmt.Sprintf("[%q]", e.Addr.Key)
+func checkAddress(a schema.Addr) CheckAddress {
+	name := a.Name
+	if a.Key != "" {
+		name += fmt.Sprintf("[%q]", a.Key)
 	}
-	c := Check{Address: CheckAddress{Kind: e.Addr.Type, Name: name, ToDisplay: e.Addr.String()}, Problem: e.Why, Contains: e.Contains, Got: e.Got, Through: e.Through, Answers: answers(e.Answers)}
+	return CheckAddress{Kind: a.Type, Name: name, ToDisplay: a.String()}
+}
+
+func expectation(e plan.Expectation) Check {
+	c := Check{Address: checkAddress(e.Addr), Problem: e.Why, Contains: e.Contains, Got: e.Got, Through: e.Through, Answers: answers(e.Answers)}
 	for _, a := range e.MetBy {
 		c.MetBy = append(c.MetBy, a.String())
 	}

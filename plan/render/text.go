@@ -45,6 +45,9 @@ func Text(w io.Writer, m *Model, s Style) error {
 	if m.Stateless {
 		b.WriteString("Compared with live DNS alone, without the applied state (-state=none): what is applied is not known, so every block of the relay shows as new.\n\n")
 	}
+	if m.Revision != nil {
+		m.applied(&b, s)
+	}
 	m.way(&b, s)
 	known := newDefaults()
 	m.drift(&b, s, known)
@@ -64,7 +67,9 @@ func Text(w io.Writer, m *Model, s Style) error {
 	m.gone(&b, s)
 	m.unmet(&b, s)
 	m.findings(&b, s)
-	if m.Scope.RefreshOnly {
+	if m.Revision != nil {
+		fmt.Fprintf(&b, "%s in force.\n", s.bold(count(len(m.ResourceChanges), "object")))
+	} else if m.Scope.RefreshOnly {
 		m.refreshed(&b, s)
 	} else if m.Summary.any() || len(m.Moved) > 0 {
 		b.WriteString(s.bold("Plan:") + strings.TrimPrefix(m.Summary.planLine(), "Plan:") + "\n")
@@ -153,15 +158,17 @@ func (m *Model) drift(b *bytes.Buffer, s Style, known defaults) {
 
 // text writes one change as Terraform does.
 func (rc ResourceChange) text(b *bytes.Buffer, s Style, known defaults) {
-	what := map[string]string{"create": "will be created", "update": "will be updated in-place", "delete": "will be destroyed"}[rc.Change.Actions[0]]
-	if rc.Change.Importing != nil {
-		what = "will be imported: it stands as wanted, and becomes ours without a write"
-	}
-	if what == "" { // no-op: only the address is another
+	if rc.Change.Actions[0] == "no-op" && rc.Change.Importing == nil { // only the address is another
 		fmt.Fprintf(b, "  # %s has moved to %s\n\n", s.bold(rc.PreviousAddress), s.bold(rc.Address))
 		return
 	}
-	fmt.Fprintf(b, "  # %s %s\n", s.bold(rc.Address), what)
+	fmt.Fprintf(b, "  # %s %s\n", s.bold(rc.Address), rc.what())
+	rc.remarks(b, s)
+	rc.body(b, s, known)
+}
+
+// remarks writes what is to be known of a change beside what differs.
+func (rc ResourceChange) remarks(b *bytes.Buffer, s Style) {
 	if rc.PreviousAddress != "" {
 		fmt.Fprintf(b, "  # (moved from %s)\n", rc.PreviousAddress)
 	}
@@ -181,7 +188,6 @@ func (rc ResourceChange) text(b *bytes.Buffer, s Style, known defaults) {
 		fmt.Fprintf(b, "  # (%s)\n", rc.Note)
 	}
 	rc.meaning(b, s)
-	rc.body(b, s, known)
 }
 
 func (m *Model) open(b *bytes.Buffer, s Style) {

@@ -40,12 +40,16 @@ func verification(v plan.Verification) Verification {
 // are now. What was verified before is not worth a word.
 func (m *Model) unverified(b *bytes.Buffer, s Style) {
 	for _, v := range m.Verifications {
-		switch {
-		case v.New:
-			fmt.Fprintf(b, "  %s %s is verified: the proof for %s is seen everywhere. Apply records it, and mail for the domain is accepted.\n\n", s.paint("32", "*"), s.bold(v.Address), v.Domain)
-		case v.State == plan.Unverified:
-			m.waiting(b, s, v)
-		}
+		m.proof(b, s, v)
+	}
+}
+
+func (m *Model) proof(b *bytes.Buffer, s Style, v Verification) {
+	switch {
+	case v.New:
+		fmt.Fprintf(b, "  %s %s is verified: the proof for %s is seen everywhere. Apply records it, and mail for the domain is accepted.\n\n", s.paint("32", "*"), s.bold(v.Address), v.Domain)
+	case v.State == plan.Unverified:
+		m.waiting(b, s, v)
 	}
 }
 
