@@ -100,6 +100,9 @@ func (a *app) applyFile(ctx context.Context, file string, o applyOptions) error 
 	if err != nil {
 		return err
 	}
+	if m.Revision != nil {
+		return fmt.Errorf("%s is what show prints of a revision, and no plan: make one with mailrelay plan -revision=%d -out=FILE to go back to it", file, m.Revision.Serial)
+	}
 	if m.Stateless {
 		return errors.New("this plan was made with -state=none, which is for looking alone: make it again with the state")
 	}

@@ -66,25 +66,38 @@ func fence(language, text string) string {
 // line, since an empty one would end it.
 func element(s string) string { return html.EscapeString(visible(s)) }
 
+// words are the patterns by which sentences are cut.
+type words struct{ part, word, number, tail *regexp.Regexp }
+
+func newWords() words {
+	return words{
+		// A block or an assignment as in the language, a command, what is quoted, a word.
+		part:   regexp.MustCompile(`[a-z_]+ (?:"[^"]*" )?\{[^{}]*\}|[a-z_]+ = \S*[^\s.,;:)]|mailrelay [a-z]+(?: -\S*[^\s.,;:)])*|"[^"]*"|\S+|\s+`),
+		word:   regexp.MustCompile(`^(?:\(?\pL[\pL\pN]*(?:[-'’][\pL\pN]+)*[.,;:!?)]*|\pN[\pL\pN]*(?:-[\pL\pN]+)*[,;:!?]*|[.,;:!?)]+)$`),
+		number: regexp.MustCompile(`^\(?\pN+[.,;:!?)]*$`),
+		tail:   regexp.MustCompile(`(?:'s)?[,;:!?)]*$`),
+	}
+}
+
 // prose is a sentence as Markdown. What is no word of a language stands as code: no
 // name becomes a link, a mention or an emphasis.
-func prose(s string) string {
-	s = visible(strings.ReplaceAll(s, "\n", " "))
-	parts := regexp.MustCompile(`[a-z_]+ (?:"[^"]*" )?\{[^{}]*\}|[a-z_]+ = \S*[^\s.,;:)]|mailrelay [a-z]+(?: -\S*[^\s.,;:)])*|"[^"]*"|\S+|\s+`)
-	word := regexp.MustCompile(`^\(?[\pL\pN]+(?:[-'’][\pL\pN]+)*[.,;:!?)]*$`)
-	tail := regexp.MustCompile(`[,;:!?)]+$`)
+func (w words) prose(s string) string {
+	s = strings.TrimSpace(visible(strings.ReplaceAll(s, "\n", " ")))
+	if s == "" {
+		return code("")
+	}
 	var b strings.Builder
-	for _, p := range parts.FindAllString(s, -1) {
+	for _, p := range w.part.FindAllString(s, -1) {
 		switch {
-		case strings.TrimSpace(p) == "" || word.MatchString(p):
+		case strings.TrimSpace(p) == "" || w.word.MatchString(p), b.Len() > 0 && w.number.MatchString(p): // "1." begins a list
 			b.WriteString(p)
 			continue
 		case len(p) > 2 && p[0] == '"' && p[len(p)-1] == '"':
 			b.WriteString(code(p[1 : len(p)-1]))
 			continue
 		}
-		before, after := "", tail.FindString(p)
-		if strings.Contains(p, " ") || len(after) == len(p) {
+		before, after := "", w.tail.FindString(p)
+		if strings.Contains(p, " ") || strings.LastIndexByte(p, '(') > 0 {
 			after = ""
 		}
 		if p = strings.TrimSuffix(p, after); len(p) > 1 && p[0] == '(' {

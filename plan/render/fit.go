@@ -6,10 +6,16 @@ import (
 	"io"
 )
 
+// leastPart is fewer bytes than any part needs.
+const leastPart = 50
+
 // fit writes a form that consists of as many as n parts, with as many of them as
 // there is room for. form writes the first n parts; it is an error if it needs too
 // much even without any.
 func (o Options) fit(w io.Writer, n int, form func(b *bytes.Buffer, n int) error) error {
+	if o.MaxBytes > 0 {
+		n = min(n, o.MaxBytes/leastPart)
+	}
 	var b bytes.Buffer
 	if err := form(&b, n); err != nil {
 		return err

@@ -17,6 +17,8 @@ import (
 type drawing struct {
 	In, Out []way
 	Left    int // ways for which there is no room
+	// marks are the boxes, by title, that are not in the other drawing.
+	marks map[string]mark
 }
 
 // way is one arrow of a drawing.
@@ -69,7 +71,22 @@ func (m *Model) flow() (before, after drawing, err error) {
 	oldOut, newOut := old.routes(), now.routes()
 	compare(oldIn, newIn)
 	compare(oldOut, newOut)
-	return draw(oldIn, oldOut), draw(newIn, newOut), nil
+	before, after = draw(oldIn, oldOut), draw(newIn, newOut)
+	before.marks, after.marks = alone(slices.Concat(oldIn, oldOut), slices.Concat(newIn, newOut), goes), alone(slices.Concat(newIn, newOut), slices.Concat(oldIn, oldOut), comes)
+	return before, after, nil
+}
+
+// alone marks the boxes of ways that are not in others.
+func alone(ways, others []way, m mark) map[string]mark {
+	out := map[string]mark{}
+	for _, w := range ways {
+		out[w.From.Title], out[w.To.Title] = m, m
+	}
+	for _, w := range others {
+		delete(out, w.From.Title)
+		delete(out, w.To.Title)
+	}
+	return out
 }
 
 // same reports whether nothing in d is marked.

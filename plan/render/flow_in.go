@@ -163,5 +163,5 @@ func few(all []string) []string {
 	if len(all) <= most+1 {
 		return all
 	}
-	return append(slices.Clone(all[:most]), fmt.Sprintf("and %d more", len(all)-most))
+	return append(slices.Clone(all[:most]), fmt.Sprintf("%d more", len(all)-most))
 }

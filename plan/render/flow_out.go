@@ -21,9 +21,12 @@ func (s *scene) routes() []way {
 		if !c.Enabled {
 			continue
 		}
-		w := way{To: box{Title: "any mail host", About: []string{"found by MX"}}, What: few(append(spaces(c.AddressSpaces), known[c.Addr()]...))}
+		w := way{To: box{Title: "any mail host", About: []string{"found by MX"}}, What: slices.Clone(few(append(spaces(c.AddressSpaces), known[c.Addr()]...)))}
 		if len(c.SmartHosts) > 0 {
 			w.To = box{c.SmartHosts[0], few(c.SmartHosts)[1:]}
+		}
+		for i := range w.What {
+			w.What[i] = "for " + w.What[i]
 		}
 		w.What = append(w.What, protection(c.TLS))
 		for _, r := range relays {

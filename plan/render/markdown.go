@@ -23,6 +23,15 @@ func (o Options) Marker() string {
 	return "<!-- mailrelay " + odd.ReplaceAllString(folder, "_") + " -->"
 }
 
+// markdown is what the parts of a comment are written with.
+type markdown struct {
+	*Model
+	Options
+	words
+	declared func(address string) string
+	sign     *regexp.Regexp
+}
+
 // Markdown writes the model for a comment on a pull request: what it comes to, what
 // that means for the mail, and everything else folded. Values are escaped: none of
 // them can be taken for Markdown or HTML.
@@ -31,17 +40,19 @@ func Markdown(w io.Writer, m *Model, o Options) error {
 	if err != nil {
 		return err
 	}
-	text, err := o.document(m.head(o), []section{
-		{title: "Expectations that are not met", noun: "expectation", pieces: m.unmetItems(o)},
-		{title: "Findings", noun: "finding", pieces: m.findingItems(o)},
-		{title: "What is not known", noun: "object", intro: "Nothing is done to these.", pieces: m.openItems()},
-		{title: "Domains whose ownership is not verified", noun: "domain", pieces: m.proofItems()},
-		{title: "Relays", noun: "relay node", pieces: m.nodeItems()},
-		{title: "What waits for its time", noun: "change", pieces: m.waitItems()},
-		{title: "What a person has to enter", noun: "zone", pieces: m.handItems()},
+	d := &markdown{m, o, newWords(), m.declared(), regexp.MustCompile(`(?m)^( +)([-+~]) `)}
+	text, err := o.document(d.head(), []section{
+		{title: "What changes for the mail", noun: "line", pieces: d.reachItems()},
+		{title: "Expectations that are not met", noun: "expectation", pieces: d.unmetItems()},
+		{title: "Findings", noun: "finding", pieces: d.findingItems()},
+		{title: "What is not known", noun: "object", intro: "Nothing is done to these.", pieces: d.openItems()},
+		{title: "Domains whose ownership is not verified", noun: "domain", pieces: d.proofItems()},
+		{title: "Relays", noun: "relay node", pieces: d.nodeItems()},
+		{title: "What waits for its time", noun: "change", pieces: d.waitItems()},
+		{title: "What a person has to enter", noun: "zone", pieces: d.handItems()},
 		{title: "Mail flow", noun: "drawing", pieces: mermaids(before, after)},
-		{title: "What others have changed", noun: "object", pieces: m.diffs(m.ResourceDrift, true)},
-		{title: m.changesTitle(), noun: "diff", pieces: m.diffs(m.ResourceChanges, false)},
+		{title: "What others have changed", noun: "object", pieces: d.diffs(d.ResourceDrift, true)},
+		{title: d.changesTitle(), noun: "diff", pieces: d.diffs(d.ResourceChanges, false)},
 	})
 	if err != nil {
 		return err
@@ -58,27 +69,27 @@ func (m *Model) changesTitle() string {
 }
 
 // head is the part that is never cut.
-func (m *Model) head(o Options) string {
+func (d *markdown) head() string {
 	var b strings.Builder
 	where := ""
-	if o.Folder != "" {
-		where = " of " + code(o.Folder)
+	if d.Folder != "" {
+		where = " of " + code(d.Folder)
 	}
 	kind := "plan"
-	if m.Revision != nil {
+	if d.Revision != nil {
 		kind = "state"
 	}
-	fmt.Fprintf(&b, "%s\n## mailrelay %s%s: %s\n\n", o.Marker(), kind, where, prose(m.verdict()))
-	for _, c := range m.cautions() {
-		fmt.Fprintf(&b, "**Note:** %s\n\n", prose(c))
+	fmt.Fprintf(&b, "%s\n## mailrelay %s%s: %s\n\n", d.Marker(), kind, where, d.prose(d.verdict()))
+	for _, c := range d.cautions() {
+		fmt.Fprintf(&b, "**Note:** %s\n\n", d.prose(c))
 	}
-	for _, c := range m.counts() {
-		fmt.Fprintf(&b, "%s\n", prose(c))
+	for _, c := range d.counts() {
+		fmt.Fprintf(&b, "%s\n", d.prose(c))
 	}
 	var gravest []string
-	for _, f := range m.sorted() {
+	for _, f := range d.sorted() {
 		if f.Severity == check.Error && f.Allowed == "" {
-			gravest = append(gravest, fmt.Sprintf("- **Error** %s %s: %s\n", f.Code, prose(clip(f.Summary, 100)), code(clip(f.Addr.String(), 100))))
+			gravest = append(gravest, fmt.Sprintf("- **Error** %s %s: %s\n", f.Code, d.prose(clip(f.Summary, 100)), code(clip(f.Addr.String(), 100))))
 		}
 	}
 	if len(gravest) > 0 {
@@ -91,12 +102,12 @@ func (m *Model) head(o Options) string {
 			b.WriteString(g)
 		}
 	}
-	if m.Revision == nil {
+	if d.Revision == nil {
 		base := "nothing was applied before"
-		if m.Base != "" {
-			base = fmt.Sprintf("from revision %d", m.BaseSerial)
+		if d.Base != "" {
+			base = fmt.Sprintf("from revision %d", d.BaseSerial)
 		}
-		fmt.Fprintf(&b, "\n_Made %s, %s._\n", m.Timestamp.UTC().Format(time.RFC3339), base)
+		fmt.Fprintf(&b, "\n_Made %s, %s._\n", d.Timestamp.UTC().Format(time.RFC3339), base)
 	}
 	return b.String()
 }
@@ -110,19 +121,26 @@ func clip(s string, most int) string {
 	return string(runes[:most-1]) + "…"
 }
 
-func (m *Model) unmetItems(o Options) []string {
+func (d *markdown) reachItems() []string {
 	var out []string
-	declared := m.declared()
-	for _, c := range m.Checks {
+	for _, l := range d.Reach.Lines {
+		out = append(out, fmt.Sprintf("- `%s` %s\n", l.Symbol(), d.prose(l.Text())))
+	}
+	return out
+}
+
+func (d *markdown) unmetItems() []string {
+	var out []string
+	for _, c := range d.Checks {
 		if c.Status == "pass" {
 			continue
 		}
 		word := map[string]string{"fail": "unmet", "unknown": "inconclusive"}[c.Status]
-		item := fmt.Sprintf("- **%s** %s%s: %s", word, code(c.Address.ToDisplay), o.at(declared(c.Address.ToDisplay)), prose(c.Problem))
+		item := fmt.Sprintf("- **%s** %s%s: %s", word, code(c.Address.ToDisplay), d.at(d.declared(c.Address.ToDisplay)), d.prose(c.Problem))
 		if len(c.MetBy) > 0 {
-			item += ". " + prose(strings.Join(c.MetBy, " and ")+", which this plan writes, will meet it")
+			item += ". " + d.prose(strings.Join(c.MetBy, " and ")+", which this plan writes, will meet it")
 		}
-		out = append(out, item+answerItems(c.Answers)+"\n")
+		out = append(out, item+d.answerItems(c.Answers)+"\n")
 	}
 	return out
 }
@@ -136,102 +154,105 @@ func (o Options) at(decl string) string {
 	return " (" + code(fmt.Sprintf("%s:%d", file, line)) + ")"
 }
 
-func answerItems(all []Answer) string {
+func (d *markdown) answerItems(all []Answer) string {
 	var out string
 	for _, a := range all {
 		if a.Error == "" {
-			out += "\n  - " + prose(a.Text)
+			out += "\n  - " + d.prose(a.Text)
 		}
 	}
 	return out
 }
 
-func (m *Model) findingItems(o Options) []string {
-	declared := m.declared()
+func (d *markdown) findingItems() []string {
 	var out []string
-	for _, f := range m.sorted() {
-		out = append(out, findingItem(f, o, declared))
+	for _, f := range d.sorted() {
+		out = append(out, d.findingItem(f))
 	}
 	return out
 }
 
-func findingItem(f plan.Finding, o Options, declared func(string) string) string {
+func (d *markdown) findingItem(f plan.Finding) string {
 	decl := f.Decl
 	if decl == "" && !f.Addr.IsZero() {
-		decl = declared(f.Addr.String())
+		decl = d.declared(f.Addr.String())
 	}
-	item := fmt.Sprintf("- **%s** %s %s", f.Severity, prose(f.Code), prose(f.Summary))
+	item := fmt.Sprintf("- **%s** %s %s", f.Severity, d.prose(f.Code), d.prose(f.Summary))
 	if !f.Addr.IsZero() {
 		item += ": " + code(f.Addr.String())
 	}
-	item += o.at(decl)
+	item += d.at(decl)
 	if f.Allowed != "" {
-		item += ", accepted: " + prose(f.Allowed)
+		item += ", accepted: " + d.prose(f.Allowed)
 	}
-	return item + "  \n  " + prose(f.Detail) + "\n"
+	return item + "  \n  " + d.prose(f.Detail) + "\n"
 }
 
-func (m *Model) openItems() []string {
+func (d *markdown) openItems() []string {
 	var out []string
-	for _, o := range m.Inconclusive {
-		out = append(out, fmt.Sprintf("- %s: %s%s\n", code(o.Address), prose(o.Reason), answerItems(o.Answers)))
+	for _, open := range d.alike() {
+		names := make([]string, len(open.addresses))
+		for i, a := range open.addresses {
+			names[i] = code(a)
+		}
+		out = append(out, fmt.Sprintf("- %s: %s%s\n", strings.Join(few(names), ", "), d.prose(open.Reason), d.answerItems(open.Answers)))
 	}
 	return out
 }
 
-func (m *Model) proofItems() []string {
+func (d *markdown) proofItems() []string {
 	var out []string
-	for _, v := range m.Verifications {
+	for _, v := range d.Verifications {
 		if v.State == plan.Verified && !v.New {
 			continue
 		}
 		var b bytes.Buffer
-		m.proof(&b, Style{}, v)
+		d.proof(&b, Style{}, v)
 		text := strings.Split(strings.TrimSpace(b.String()), "\n")
-		item := "- " + prose(strings.TrimLeft(text[0], "!?* "))
+		item := "- " + d.prose(strings.TrimLeft(text[0], "!?* "))
 		for _, line := range text[1:] {
-			item += "\n  - " + prose(strings.TrimSpace(line))
+			item += "\n  - " + d.prose(strings.TrimSpace(line))
 		}
 		out = append(out, item+"\n")
 	}
 	return out
 }
 
-func (m *Model) nodeItems() []string {
+func (d *markdown) nodeItems() []string {
 	var out []string
-	for _, n := range m.NodesBehind {
-		item := fmt.Sprintf("- %s runs revision %d and not revision %d", code(n.Name), n.Serial, m.BaseSerial)
+	for _, n := range d.NodesBehind {
+		item := fmt.Sprintf("- %s runs revision %d and not revision %d", code(n.Name), n.Serial, d.BaseSerial)
 		if n.Error != "" {
-			item += ", which it refused: " + prose(n.Error)
+			item += ", which it refused: " + d.prose(n.Error)
 		}
 		out = append(out, item+"\n")
 	}
-	for _, n := range m.NodesGone {
+	for _, n := range d.NodesGone {
 		out = append(out, fmt.Sprintf("- %s has ended without a word, and what it has in its queue waits there\n", code(n.Name)))
 	}
 	return out
 }
 
-func (m *Model) waitItems() []string {
+func (d *markdown) waitItems() []string {
 	var out []string
-	for _, p := range m.Pending {
-		out = append(out, fmt.Sprintf("- %s %s: %s\n", prose(When(p.NotBefore, p.Needs)), code(p.Address), prose(because(p.NotBefore, p.Needs, p.Reason))))
+	for _, p := range d.Pending {
+		out = append(out, fmt.Sprintf("- %s %s: %s\n", d.prose(When(p.NotBefore, p.Needs)), code(p.Address), d.prose(because(p.NotBefore, p.Needs, p.Reason))))
 	}
-	for _, rc := range m.ResourceChanges {
+	for _, rc := range d.ResourceChanges {
 		if rc.Held {
-			out = append(out, fmt.Sprintf("- %s %s\n", code(rc.Address), prose(rc.held())))
+			out = append(out, fmt.Sprintf("- %s %s\n", code(rc.Address), d.prose(rc.held())))
 		}
 	}
 	return out
 }
 
 // handItems are the zones that people edit, each with its lines.
-func (m *Model) handItems() []string {
+func (d *markdown) handItems() []string {
 	var out []string
-	for _, zone := range m.zones() {
+	for _, zone := range d.zones() {
 		var b bytes.Buffer
 		zoneLines(&b, Style{}, zone)
-		item := fmt.Sprintf("In %s:\n\n%s\n", code(zone[0].Zone.String()), fence("diff", signed(b.String())))
+		item := fmt.Sprintf("In %s:\n\n%s\n", code(zone[0].Zone.String()), fence("diff", d.signed(b.String())))
 		for _, c := range zone {
 			item += fmt.Sprintf("- %s %s %s %d %s\n", todo(c.Do), code(c.Host), c.Type, c.TTL, code(c.Value))
 		}
@@ -241,27 +262,23 @@ func (m *Model) handItems() []string {
 }
 
 // diffs are changes, folded.
-func (m *Model) diffs(all []ResourceChange, drift bool) []string {
+func (d *markdown) diffs(all []ResourceChange, drift bool) []string {
 	known := newDefaults()
 	var out []string
 	for _, rc := range all {
-		what, symbol := rc.what(), Style{}.symbol(rc.Change.Actions[0])
-		if drift {
-			what = map[bool]string{true: "has been deleted", false: "has changed"}[rc.Change.Actions[0] == "delete"]
-		}
+		symbol := Style{}.symbol(rc.Change.Actions[0])
 		var b bytes.Buffer
 		rc.remarks(&b, Style{})
 		rc.body(&b, Style{}, known)
-		out = append(out, fmt.Sprintf("<details><summary>%s <code>%s</code> %s</summary>\n\n%s\n</details>\n\n", strings.TrimSpace(symbol), element(rc.Address), element(what), fence("diff", signed(b.String()))))
+		out = append(out, fmt.Sprintf("<details><summary>%s <code>%s</code> %s</summary>\n\n%s\n</details>\n\n", strings.TrimSpace(symbol), element(rc.Address), element(rc.whatIn(drift)), fence("diff", d.signed(b.String()))))
 	}
 	return out
 }
 
 // signed puts the signs of a diff at the beginning of lines, where it is coloured by
 // them. A change in place has the sign "!" there.
-func signed(text string) string {
-	sign := regexp.MustCompile(`(?m)^( +)([-+~]) `)
-	text = sign.ReplaceAllStringFunc(text, func(s string) string {
+func (d *markdown) signed(text string) string {
+	text = d.sign.ReplaceAllStringFunc(text, func(s string) string {
 		trimmed := strings.TrimSpace(s)
 		if trimmed == "~" {
 			trimmed = "!"

@@ -34,7 +34,7 @@ func (d drawing) svg(name, title string) template.HTML {
 			for n < len(ways) && shared(ways[n], sharedRight).Title == shared(ways[0], sharedRight).Title {
 				n++
 			}
-			y = group(&b, y, ways[:n], sharedRight) + svgGap
+			y = group(&b, y, ways[:n], sharedRight, d.marks) + svgGap
 			ways = ways[n:]
 		}
 	}
@@ -58,7 +58,7 @@ func shared(w way, right bool) box {
 }
 
 // group draws ways that share a box from y on, and gives where they end.
-func group(b *strings.Builder, y int, ways []way, sharedRight bool) int {
+func group(b *strings.Builder, y int, ways []way, sharedRight bool, marks map[string]mark) int {
 	const right = svgWidth - svgBox
 	ownX, sharedX := 0, right
 	if !sharedRight {
@@ -75,7 +75,7 @@ func group(b *strings.Builder, y int, ways []way, sharedRight bool) int {
 		heights[len(ways)-1] += more
 		total += more
 	}
-	big.draw(b, sharedX, y, total, "")
+	big.draw(b, sharedX, y, total, marks[shared(ways[0], sharedRight).Title])
 	for i, w := range ways {
 		lettering(own(w, sharedRight), w.What).draw(b, ownX, y, heights[i], w.Mark)
 		middle := y + heights[i]/2
@@ -130,13 +130,13 @@ func (l letters) draw(b *strings.Builder, x, y, height int, m mark) {
 }
 
 // wrap cuts s into lines of at most width letters, after a sign that may end a line
-// if there is one in the second half.
+// if there is one behind the first third.
 func wrap(s string, width int) []string {
 	var out []string
 	rest := []rune(s)
 	for len(rest) > width {
 		end := width
-		for i := width; i > width/2; i-- {
+		for i := width; i > width/3; i-- {
 			if strings.ContainsRune(" .,-/:@_", rest[i-1]) {
 				end = i
 				break

@@ -146,11 +146,7 @@ func (m *Model) drift(b *bytes.Buffer, s Style, known defaults) {
 	}
 	b.WriteString(s.bold("Note:") + " Objects have changed outside of mailrelay\n\n")
 	for _, rc := range m.ResourceDrift {
-		what := "has changed"
-		if rc.Change.Actions[0] == "delete" {
-			what = "has been deleted"
-		}
-		fmt.Fprintf(b, "  # %s %s\n", s.bold(rc.Address), what)
+		fmt.Fprintf(b, "  # %s %s\n", s.bold(rc.Address), rc.whatIn(true))
 		rc.meaning(b, s)
 		rc.body(b, s, known)
 	}

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mailrelay/mailrelay/plan"
 	"github.com/mailrelay/mailrelay/plan/check"
+	"github.com/mailrelay/mailrelay/plan/reach"
 )
 
 // verdict says in a phrase what the model comes to.
@@ -45,9 +47,12 @@ func (m *Model) grave() int {
 func (m *Model) counts() []string {
 	var out []string
 	if m.Revision != nil {
-		out = append(out, fmt.Sprintf("Revision %d was applied %s by %s: %s in force.", m.Revision.Serial, m.Revision.Applied.UTC().Format("2006-01-02 15:04 UTC"), m.Revision.By, count(len(m.ResourceChanges), "object")))
+		out = append(out, fmt.Sprintf("Revision %d was applied %s by %s: %s in force.", m.Revision.Serial, m.Revision.Applied.UTC().Format(time.RFC3339), m.Revision.By, count(len(m.ResourceChanges), "object")))
 	} else {
 		out = append(out, m.Summary.planLine())
+	}
+	if n := m.reached(); n != "" {
+		out = append(out, "What changes for the mail: "+n+".")
 	}
 	if len(m.Checks) > 0 {
 		out = append(out, fmt.Sprintf("Expectations: %d met, %d unmet, %d inconclusive.", m.Summary.Met, m.Summary.Unmet, m.Summary.InconclusiveCheck))
@@ -71,6 +76,21 @@ func (m *Model) counts() []string {
 		out = append(out, fmt.Sprintf("Waiting for their time: %s.", count(n, "change")))
 	}
 	return out
+}
+
+// reached counts what changes for the mail, by kind; empty if nothing does.
+func (m *Model) reached() string {
+	by := map[reach.Kind]int{}
+	for _, l := range m.Reach.Lines {
+		by[l.Kind]++
+	}
+	var out []string
+	for _, k := range []reach.Kind{reach.Widened, reach.Narrowed, reach.Rerouted, reach.Resized, reach.Answered} {
+		if by[k] > 0 {
+			out = append(out, fmt.Sprintf("%d %s", by[k], k))
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 func (m *Model) held() int {
@@ -124,4 +144,40 @@ func (rc ResourceChange) what() string {
 		return "has moved from " + rc.PreviousAddress
 	}
 	return "stands"
+}
+
+// whatIn is what, or what others did to the object.
+func (rc ResourceChange) whatIn(drift bool) string {
+	switch {
+	case !drift:
+		return rc.what()
+	case rc.Change.Actions[0] == "delete":
+		return "has been deleted"
+	}
+	return "has changed"
+}
+
+// openTogether are objects that are open for one reason.
+type openTogether struct {
+	Open
+	addresses []string
+}
+
+// alike are the inconclusive objects, those together for which the same reason is
+// all there is to say.
+func (m *Model) alike() []openTogether {
+	var out []openTogether
+	at := map[string]int{}
+	for _, o := range m.Inconclusive {
+		i, ok := at[o.Reason]
+		if ok && len(o.Answers) == 0 {
+			out[i].addresses = append(out[i].addresses, o.Address)
+			continue
+		}
+		if len(o.Answers) == 0 {
+			at[o.Reason] = len(out)
+		}
+		out = append(out, openTogether{o, []string{o.Address}})
+	}
+	return out
 }
