@@ -21,11 +21,11 @@ func TestProse(t *testing.T) {
 	for in, want := range map[string]string{
 		`it is nothing, and should be "10 mx.a.example."`: "it is nothing, and should be `10 mx.a.example.`",
 		"contoso.com's servers (as of now) say: x.":       "`contoso.com`'s servers (as of now) say: x.",
-		`add allow "MR202" { reason = "…" }.`:              "add `allow \"MR202\" { reason = \"…\" }`.",
-		"set keep = false, then mailrelay plan -out=x.":    "set `keep = false`, then `mailrelay plan -out=x`.",
-		"*bold* @team #12 <b> [x](y)":                      "`*bold*` `@team` `#12` `<b>` `[x](y)`",
-		"a\nb `c` ``":                                      "a b `` `c` `` ``` `` ```",
-		"don't":                                            "don't",
+		`add allow "MR202" { reason = "…" }.`:             "add `allow \"MR202\" { reason = \"…\" }`.",
+		"set keep = false, then mailrelay plan -out=x.":   "set `keep = false`, then `mailrelay plan -out=x`.",
+		"*bold* @team #12 <b> [x](y)":                     "`*bold*` `@team` `#12` `<b>` `[x](y)`",
+		"a\nb `c` ``":                                     "a b `` `c` `` ``` `` ```",
+		"don't":                                           "don't",
 	} {
 		if diff := cmp.Diff(want, newWords().prose(in)); diff != "" {
 			t.Error(diff)
@@ -135,7 +135,7 @@ func FuzzMarkdown(f *testing.F) {
 
 func TestWrap(t *testing.T) {
 	for in, want := range map[string][]string{
-		"short":                                   {"short"},
+		"short": {"short"},
 		"contoso-com.mail.protection.outlook.com": {"contoso-com.mail.", "protection.outlook.", "com"},
 		"allowlist.applications":                  {"allowlist.", "applications"},
 		strings.Repeat("x", 45):                   {strings.Repeat("x", 20), strings.Repeat("x", 20), "xxxxx"},

@@ -215,7 +215,7 @@ func TestFormsAreWellFormed(t *testing.T) {
 	}
 }
 
-// large is a plan of n changes, hundreds, with as many of all else.
+// large is a plan of n changes, in hundreds, with as many of all else.
 func large(t testing.TB, n int) *Model {
 	var text strings.Builder
 	text.WriteString(coexist)

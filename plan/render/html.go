@@ -325,7 +325,17 @@ func dressed(text string) []line {
 	for l := range strings.Lines(strings.TrimRight(text, "\n")) {
 		l = strings.TrimSuffix(l, "\n")
 		sign, _, _ := strings.Cut(strings.TrimLeft(l, " "), " ")
-		out = append(out, line{signClass(sign), visible(l)})
+		out = append(out, line{signClass(sign), visible(unpadded(l))})
 	}
 	return out
+}
+
+// unpadded is a line of a diff without the spaces that put the signs of equality
+// below each other, for which a phone has no room.
+func unpadded(l string) string {
+	name, value, ok := strings.Cut(l, "= ")
+	if !ok || strings.Contains(name, `"`) {
+		return l
+	}
+	return strings.TrimRight(name, " ") + " = " + value
 }
