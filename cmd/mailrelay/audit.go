@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -107,13 +106,4 @@ func (a *app) runAudit(ctx context.Context, o auditOptions) error {
 		return exit{exitRefused}
 	}
 	return err
-}
-
-// folder is the directory of the configuration, as far as it is known relative to
-// where the program runs: with slashes, and empty for there.
-func (a *app) folder() string {
-	if dir := filepath.ToSlash(filepath.Clean(a.dir)); dir != "." && filepath.IsLocal(a.dir) {
-		return dir
-	}
-	return ""
 }
