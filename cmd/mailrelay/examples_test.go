@@ -15,6 +15,7 @@ import (
 
 	"github.com/mailrelay/mailrelay/cmd/mailrelay/internal/sandbox"
 	"github.com/mailrelay/mailrelay/cmd/mailrelay/internal/ui"
+	"github.com/mailrelay/mailrelay/plan/check"
 	"github.com/mailrelay/mailrelay/plan/render"
 )
 
@@ -22,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the expected plans of the examp
 
 // TestExamplePlans plans every example against the zone files of its sandbox, on a
 // day on which none of its dates has passed, and compares the plan as it is shown
-// with expected.plan.txt.
+// with expected.plan.txt, and in the other forms with testdata/shown.
 func TestExamplePlans(t *testing.T) {
 	dirs, err := filepath.Glob("../../examples/*/mailrelay.mail.hcl")
 	if err != nil || len(dirs) < 4 {
@@ -31,19 +32,14 @@ func TestExamplePlans(t *testing.T) {
 	for _, file := range dirs {
 		dir := filepath.Dir(file)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			got := examplePlan(t, dir)
-			golden := filepath.Join(dir, "expected.plan.txt")
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
+			m := examplePlan(t, dir)
+			var text bytes.Buffer
+			if err := render.Text(&text, m, render.Style{}); err != nil {
+				t.Fatal(err)
 			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatalf("%v: run the test with -update, and read what it writes", err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
+			sameAs(t, filepath.Join(dir, "expected.plan.txt"), shortened(portless(text.Bytes())))
+			for _, format := range []string{"markdown", "html", "github", "gitlab", "sarif", "junit"} {
+				sameAs(t, filepath.Join("testdata", "shown", filepath.Base(dir)+"."+format), shownAs(t, m, format, filepath.Base(dir)))
 			}
 		})
 	}
@@ -75,9 +71,53 @@ func TestREADMEPlan(t *testing.T) {
 	}
 }
 
-// examplePlan is the plan of the example in dir, with nothing applied yet, as text
-// in which no port is random.
-func examplePlan(t *testing.T, dir string) []byte {
+// sameAs compares with a golden file.
+func sameAs(t *testing.T, golden string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatalf("%v: run the test with -update, and read what it writes", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// shownAs is the plan as show writes it. What is long is cut by -max-bytes.
+func shownAs(t *testing.T, m *render.Model, format, example string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	none := func(string) (string, bool) { return "", false }
+	a := &app{ui: ui.New(nil, &out, io.Discard, none), env: none}
+	if err := a.show(m, format, render.Options{Folder: "examples/" + example, Version: "0.1.0", MaxBytes: 32 << 10}); err != nil {
+		t.Fatal(err)
+	}
+	text := portless(out.Bytes())
+	for _, page := range check.Pages() { // they are golden elsewhere
+		var quoted bytes.Buffer
+		if err := writeJSON(&quoted, page.Text); err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.ReplaceAll(text, bytes.TrimSpace(quoted.Bytes()), []byte(`"THE PAGE OF `+page.Code+`"`))
+	}
+	return text
+}
+
+// portless is text in which no port is random.
+func portless(text []byte) []byte {
+	return regexp.MustCompile(`(127\.0\.0\.1|\[::1\]):\d+`).ReplaceAll(text, []byte("$1:PORT"))
+}
+
+// examplePlan is the plan of the example in dir, with nothing applied yet.
+func examplePlan(t *testing.T, dir string) *render.Model {
 	t.Helper()
 	none := func(string) (string, bool) { return "", false }
 	a := &app{ui: ui.New(nil, io.Discard, os.Stderr, none), env: none, world: realWorld(), dir: dir, state: t.TempDir()}
@@ -100,11 +140,7 @@ func examplePlan(t *testing.T, dir string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text bytes.Buffer
-	if err := render.Text(&text, m, render.Style{}); err != nil {
-		t.Fatal(err)
-	}
-	return shortened(regexp.MustCompile(`(127\.0\.0\.1|\[::1\]):\d+`).ReplaceAll(text.Bytes(), []byte("$1:PORT")))
+	return m
 }
 
 // shortened leaves out what is shown of a block after its second instance, and of a

@@ -67,7 +67,9 @@ func scripts(dir string) testscript.Params {
 			e.Setenv("TSIG_KEY", scriptKey)
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("GORACE", raceExit)
-			return nil
+			scripts, err := filepath.Abs("../../examples/pipelines/scripts")
+			e.Setenv("PIPELINES", scripts)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "dns": setRecord, "records": showRecord, "edit": edit, "tomorrow": tomorrow, "same-token": sameToken,

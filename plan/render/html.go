@@ -174,10 +174,10 @@ func (m *Model) page(o Options) *page {
 		p.Zones = append(p.Zones, z)
 	}
 	if len(m.ResourceDrift) > 0 {
-		p.Diffs = append(p.Diffs, diffList{"drift", "What others have changed", diffPages(m.ResourceDrift, true)})
+		p.Diffs = append(p.Diffs, diffList{"drift", "What others have changed", o.diffPages(m.ResourceDrift, true)})
 	}
 	if len(m.ResourceChanges) > 0 {
-		p.Diffs = append(p.Diffs, diffList{"changes", m.changesTitle(), diffPages(m.ResourceChanges, false)})
+		p.Diffs = append(p.Diffs, diffList{"changes", m.changesTitle(), o.diffPages(m.ResourceChanges, false)})
 	}
 	return p
 }
@@ -224,6 +224,14 @@ func (o Options) spot(decl string) string {
 		return ""
 	}
 	return fmt.Sprintf("%s:%d", visible(file), line)
+}
+
+// beside is a place behind a sentence.
+func (o Options) beside(decl string) string {
+	if s := o.spot(decl); s != "" {
+		return " (" + s + ")"
+	}
+	return ""
 }
 
 func (m *Model) findingPage(o Options) []item {
@@ -301,14 +309,14 @@ func (m *Model) waitPage() []item {
 }
 
 // diffPages are changes with their lines.
-func diffPages(all []ResourceChange, drift bool) []diffPage {
+func (o Options) diffPages(all []ResourceChange, drift bool) []diffPage {
 	known := newDefaults()
 	var out []diffPage
 	for _, rc := range all {
 		var b bytes.Buffer
 		rc.remarks(&b, Style{})
 		rc.body(&b, Style{}, known)
-		d := diffPage{Open: len(all) <= openDiffs, Sign: strings.TrimSpace(Style{}.symbol(rc.Change.Actions[0])), Address: visible(rc.Address), What: visible(rc.whatIn(drift)), Lines: dressed(b.String())}
+		d := diffPage{Open: len(all) <= openDiffs, Sign: strings.TrimSpace(Style{}.symbol(rc.Change.Actions[0])), Address: visible(rc.Address), What: visible(rc.whatIn(drift) + o.beside(rc.Decl)), Lines: dressed(b.String())}
 		d.Class = signClass(d.Sign)
 		out = append(out, d)
 	}

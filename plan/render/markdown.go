@@ -270,7 +270,7 @@ func (d *markdown) diffs(all []ResourceChange, drift bool) []string {
 		var b bytes.Buffer
 		rc.remarks(&b, Style{})
 		rc.body(&b, Style{}, known)
-		out = append(out, fmt.Sprintf("<details><summary>%s <code>%s</code> %s</summary>\n\n%s\n</details>\n\n", strings.TrimSpace(symbol), element(rc.Address), element(rc.whatIn(drift)), fence("diff", d.signed(b.String()))))
+		out = append(out, fmt.Sprintf("<details><summary>%s <code>%s</code> %s</summary>\n\n%s\n</details>\n\n", strings.TrimSpace(symbol), element(rc.Address), element(rc.whatIn(drift)+d.beside(rc.Decl)), fence("diff", d.signed(b.String()))))
 	}
 	return out
 }
