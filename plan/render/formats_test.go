@@ -154,9 +154,9 @@ func TestFormsOfNothing(t *testing.T) {
 	}
 }
 
-// TestFormsOfCurrent holds that what was applied is shown in every form, and that
-// its JSON is read back, and is no plan to apply.
-func TestFormsOfCurrent(t *testing.T) {
+// current is what was applied, with everything that a revision may hold.
+func current(t testing.TB) *Model {
+	t.Helper()
 	objects, err := revision.Objects(config(t, coexist))
 	if err != nil {
 		t.Fatal(err)
@@ -175,6 +175,13 @@ func TestFormsOfCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// TestFormsOfCurrent holds that what was applied is shown in every form, and that
+// its JSON is read back, and is no plan to apply.
+func TestFormsOfCurrent(t *testing.T) {
+	m := current(t)
 	for ending := range forms() {
 		golden(t, "current."+ending, []byte(form(t, ending, m, Options{})))
 	}

@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func addr(t *testing.T, s string) schema.Addr {
+func addr(t testing.TB, s string) schema.Addr {
 	t.Helper()
 	a, err := schema.ParseAddr(s)
 	if err != nil {
