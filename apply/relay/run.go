@@ -154,7 +154,7 @@ const ticksToRetry = 6
 func (n *node) watch(ctx context.Context, changes <-chan revision.Hash, ended <-chan error) error {
 	tick := time.NewTicker(n.o.Every)
 	defer tick.Stop()
-	ticks := 0
+	ticks, missed := 0, false
 	for {
 		select {
 		case <-ctx.Done():
@@ -169,15 +169,15 @@ func (n *node) watch(ctx context.Context, changes <-chan revision.Hash, ended <-
 				changes = nil
 				continue
 			}
-			n.follow(ctx)
+			missed = !n.follow(ctx)
 		case <-tick.C:
 			if changes == nil && ctx.Err() == nil {
 				if c, err := n.o.Store.Watch(ctx); err == nil {
 					changes = c
 				}
 			}
-			if ticks++; ticks%ticksToRetry == 0 && n.status().Refused != "" {
-				n.follow(ctx) // what stood in its way may be gone: a port, a missing file
+			if ticks++; missed || ticks%ticksToRetry == 0 && n.status().Refused != "" {
+				missed = !n.follow(ctx) // the store answers again, or what stood in its way may be gone: a port, a missing file
 			}
 			n.report()
 			n.o.Supervise(Alive, "")
@@ -185,19 +185,26 @@ func (n *node) watch(ctx context.Context, changes <-chan revision.Hash, ended <-
 	}
 }
 
-// follow takes over what the store holds now.
-func (n *node) follow(ctx context.Context) {
+// follow takes over what the store holds now. It is false if the store does not
+// give it.
+func (n *node) follow(ctx context.Context) (got bool) {
 	r, err := n.ask(ctx)
 	switch {
 	case err != nil:
 		n.o.Log.Warn("the state announced a revision and does not give it", "error", err)
 		n.note(func(s *state.Node) { s.LastError = err.Error() })
 	case r == nil || r.Hash == n.current.Load().revision.Hash:
-		return
+		n.note(func(s *state.Node) {
+			if s.Refused == "" {
+				s.LastError = "" // that the store did not answer
+			}
+		})
+		return true
 	default:
 		n.o.Supervise(Reloading, "")
 		_ = n.begin(r)
 		n.readiness()
 	}
 	n.report()
+	return err == nil
 }

@@ -71,17 +71,37 @@ func (p *Postgres) sql(text string) string {
 // program knows; there says whether there are any. what is done stands in the
 // error.
 func (p *Postgres) use(ctx context.Context, what string, f func(ctx context.Context, c *pgx.Conn, there bool) error) error {
-	limited, cancel := context.WithTimeout(ctx, p.patient)
-	defer cancel()
-	conn, err := p.pool.Acquire(limited)
-	if err == nil {
-		defer conn.Release()
-		var version int
-		if version, err = p.version(limited, conn.Conn()); err == nil {
-			err = f(limited, conn.Conn(), version > 0)
-		}
+	_, err := p.try(ctx, f)
+	return p.explain(ctx, what, err)
+}
+
+// repeat is use for what may be done twice: if the connection turns out to be lost,
+// as all are after a restart of the server, it is done again over another one.
+func (p *Postgres) repeat(ctx context.Context, what string, f func(ctx context.Context, c *pgx.Conn, there bool) error) error {
+	lost, err := p.try(ctx, f)
+	if lost && ctx.Err() == nil {
+		_, err = p.try(ctx, f)
 	}
 	return p.explain(ctx, what, err)
+}
+
+// try is one try. lost says that the connection broke.
+func (p *Postgres) try(ctx context.Context, f func(ctx context.Context, c *pgx.Conn, there bool) error) (lost bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.patient)
+	defer cancel()
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
+	version, err := p.version(ctx, conn.Conn())
+	if err == nil {
+		err = f(ctx, conn.Conn(), version > 0)
+	}
+	if lost = err != nil && conn.Conn().IsClosed(); lost {
+		p.pool.Reset() // the others are no better
+	}
+	return lost && ctx.Err() == nil, err
 }
 
 // Current implements Store.
@@ -105,7 +125,7 @@ func (p *Postgres) At(ctx context.Context, serial uint64) (*revision.Revision, e
 // one reads a revision, ErrNone if there is none.
 func (p *Postgres) one(ctx context.Context, what, query string, args ...any) (*revision.Revision, error) {
 	var raw []byte
-	err := p.use(ctx, what, func(ctx context.Context, c *pgx.Conn, there bool) error {
+	err := p.repeat(ctx, what, func(ctx context.Context, c *pgx.Conn, there bool) error {
 		if !there {
 			return ErrNone
 		}
@@ -128,7 +148,7 @@ func (p *Postgres) one(ctx context.Context, what, query string, args ...any) (*r
 // Serials implements Store.
 func (p *Postgres) Serials(ctx context.Context) ([]uint64, error) {
 	var out []uint64
-	err := p.use(ctx, "listing revisions", func(ctx context.Context, c *pgx.Conn, there bool) error {
+	err := p.repeat(ctx, "listing revisions", func(ctx context.Context, c *pgx.Conn, there bool) error {
 		if !there {
 			return nil
 		}

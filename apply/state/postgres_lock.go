@@ -122,7 +122,7 @@ AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = $1`
 // Holder implements Store.
 func (p *Postgres) Holder(ctx context.Context) (*Info, error) {
 	var out *Info
-	err := p.use(ctx, "asking who holds the lock", func(ctx context.Context, c *pgx.Conn, there bool) error {
+	err := p.repeat(ctx, "asking who holds the lock", func(ctx context.Context, c *pgx.Conn, there bool) error {
 		if !there {
 			return nil
 		}

@@ -16,7 +16,7 @@ func (p *Postgres) Report(ctx context.Context, n Node) error {
 	if err != nil {
 		return err
 	}
-	return p.use(ctx, "reporting", func(ctx context.Context, c *pgx.Conn, there bool) error {
+	return p.repeat(ctx, "reporting", func(ctx context.Context, c *pgx.Conn, there bool) error {
 		if !there {
 			if err := p.make(ctx, c); err != nil {
 				return err
@@ -30,7 +30,7 @@ func (p *Postgres) Report(ctx context.Context, n Node) error {
 // Nodes implements Store. Node.At is by the clock of this machine.
 func (p *Postgres) Nodes(ctx context.Context) ([]Node, error) {
 	var out []Node
-	err := p.use(ctx, "reading what relay nodes report", func(ctx context.Context, c *pgx.Conn, there bool) error {
+	err := p.repeat(ctx, "reading what relay nodes report", func(ctx context.Context, c *pgx.Conn, there bool) error {
 		if !there {
 			return nil
 		}

@@ -46,7 +46,7 @@ WHERE coalesce((SELECT hash FROM state.revisions ORDER BY serial DESC LIMIT 1), 
 
 // has reports whether a revision is there, and false where that cannot be said.
 func (p *Postgres) has(ctx context.Context, h revision.Hash) (found bool) {
-	err := p.use(ctx, "looking for a revision", func(ctx context.Context, c *pgx.Conn, there bool) error {
+	err := p.repeat(ctx, "looking for a revision", func(ctx context.Context, c *pgx.Conn, there bool) error {
 		if !there {
 			return ErrNone
 		}

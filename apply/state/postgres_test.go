@@ -292,6 +292,9 @@ func TestRestart(t *testing.T) {
 		t.Errorf("a put without a server: %v", err)
 	}
 	db.Start(t)
+	if r, err := p.Current(ctx); err != nil || r.Hash != one.Hash { // over connections that do not know yet
+		t.Errorf("after the server came back the store has %v, %v", r, err)
+	}
 	if err := unlock(); err == nil {
 		t.Error("a lock that was lost is given up without an error")
 	}
