@@ -76,8 +76,10 @@ func Compare(before, after *decide.Policy, at time.Time) Diff {
 			}
 			return 1
 		}
-		return cmp.Or(slices.Index(order, a.line.Kind)-slices.Index(order, b.line.Kind), relays(a.line)-relays(b.line), strings.Compare(a.text, b.text),
-			slices.Compare(a.line.Clients, b.line.Clients), cmp.Compare(fmt.Sprintf("%+v", a.line), fmt.Sprintf("%+v", b.line)))
+		if n := cmp.Or(slices.Index(order, a.line.Kind)-slices.Index(order, b.line.Kind), relays(a.line)-relays(b.line), strings.Compare(a.text, b.text)); n != 0 {
+			return n
+		}
+		return strings.Compare(fmt.Sprintf("%+v", a.line), fmt.Sprintf("%+v", b.line)) // never left to chance: apply makes the plan again
 	})
 	for i := range all {
 		d.Lines[i] = all[i].line
