@@ -7,10 +7,12 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/mailrelay/mailrelay/apply/state"
+	"github.com/mailrelay/mailrelay/schema"
 	"github.com/mailrelay/mailrelay/schema/revision"
 )
 
@@ -175,6 +177,77 @@ var errLost = errors.New("the database does not answer")
 func (lost) Current(context.Context) (*revision.Revision, error) { return nil, errLost }
 func (lost) Watch(context.Context) (<-chan revision.Hash, error) { return nil, errLost }
 func (l lost) Report(ctx context.Context, n state.Node) error    { return l.Store.Report(ctx, n) }
+
+// hiccup is a store that does not give one revision the first time.
+type hiccup struct {
+	state.Store
+	hash revision.Hash
+	n    atomic.Int64
+}
+
+func (h *hiccup) Current(ctx context.Context) (*revision.Revision, error) {
+	r, err := h.Store.Current(ctx)
+	if r != nil && r.Hash == h.hash && h.n.Add(1) == 1 {
+		return nil, errLost
+	}
+	return r, err
+}
+
+// TestAsksAgain announces a revision that the store does not give at once.
+func TestAsksAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	first := w.config(block(connector("one", relaying)))
+	second, err := revise(first, block(connector("two", relaying)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &hiccup{Store: w.store, hash: second.Hash}
+	w.o.Store = store
+	w.run()
+	w.runs(first)
+	if err := w.store.Put(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	w.await("the second revision", func(n state.Node) bool { return n.Revision == second.Hash && n.LastError == "" })
+	if store.n.Load() < 2 {
+		t.Error("the store never failed")
+	}
+}
+
+// TestGoesFirst puts a revision that is meant for another node first: this one stays
+// with what it has, also when it is started anew, until it is meant too.
+func TestGoesFirst(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Node = "b" })
+	first := w.config(block(connector("one", relaying)))
+	w.run()
+	w.runs(first)
+	put := func(parent *revision.Revision, nodes ...string) *revision.Revision {
+		t.Helper()
+		r, err := revise(parent, block(connector("two", relaying)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if nodes != nil {
+			r.Rollout = []revision.Canary{{Relay: schema.Addr{Type: "relay", Name: "edge"}, Nodes: nodes}}
+			r.Seal()
+		}
+		if err := w.store.Put(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	waits := put(first, "a")
+	w.await("it has seen that another goes first", func(n state.Node) bool {
+		return n.Name == "b" && n.Revision == first.Hash && strings.Contains(w.log.String(), "a revision goes to other nodes first")
+	})
+	w.halt()
+	w.run()
+	w.runs(first)
+	goes := put(waits, "a", "b")
+	w.runs(goes)
+	all := put(goes)
+	w.runs(all)
+}
 
 func TestStartsWithItsOwnDiskAlone(t *testing.T) {
 	w := newWorld(t, nil)
