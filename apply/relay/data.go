@@ -86,6 +86,7 @@ type intake struct {
 	size    int64 // of what the client sent, in bytes
 	limit   int64 // zero: none
 	receive *decide.Receive
+	seek    *seeker // of the tokens of probes; nil: none is under way
 	newline newlines
 	header  header
 	wrong   *smtp.SMTPError
@@ -93,7 +94,7 @@ type intake struct {
 
 func (s *session) intake(tx *transaction) *intake {
 	b := tx.receive.Block
-	in := &intake{draft: s.n.spool.New(), at: s.n.o.Clock(), limit: tx.receive.Limit(tx.client), receive: tx.receive}
+	in := &intake{draft: s.n.spool.New(), at: s.n.o.Clock(), limit: tx.receive.Limit(tx.client), receive: tx.receive, seek: s.n.followers.seek()}
 	in.newline = newlines{normalize: b.BareNewline == "normalize", connector: b.Addr()}
 	in.header = header{
 		max: b.MaxHeaderSize, hops: tx.edition.relay.Queue.MaxHopCount, out: in.draft,
@@ -108,6 +109,7 @@ func (s *session) intake(tx *transaction) *intake {
 // add takes the next bytes. The error ends the connection.
 func (in *intake) add(p []byte) error {
 	in.size += int64(len(p))
+	in.seek.add(p)
 	if in.limit > 0 && in.size > in.limit {
 		in.reject(replyOf(in.receive.TooLarge(in.limit)))
 	}

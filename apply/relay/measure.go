@@ -8,7 +8,7 @@ import (
 
 // source is what the admin pages show.
 func (n *node) source() admin.Source {
-	return admin.Source{Status: n.status, Ready: n.ready, Metrics: n.metrics.Handler(), Queue: n.queue}
+	return admin.Source{Status: n.status, Ready: n.ready, Metrics: n.metrics.Handler(), Queue: n.queue, Follow: n.followers.follow}
 }
 
 // ready says why no mail can be taken and delivered; nil if it can.

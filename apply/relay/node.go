@@ -30,6 +30,7 @@ type node struct {
 	buffers   *buffers
 	journal   *journal.Journal
 	validator *dnssec.Resolver
+	followers followers
 	metrics   *admin.Metrics
 	alarms    *alarms
 	hashing   chan struct{} // a place for each password that may be checked at a time
@@ -54,7 +55,7 @@ func newNode(ctx context.Context, o Options) *node {
 	}
 	n.listeners = listeners{listen: o.Listen, accept: n.accept, open: map[place]net.Listener{}}
 	n.metrics, n.alarms = admin.NewMetrics(n.snapshot), new(alarms)
-	n.journal = journal.New(journal.Options{Events: o.Events, Sinks: []journal.Sink{n.metrics, n.alarms}, Clock: o.Clock, Log: o.Log})
+	n.journal = journal.New(journal.Options{Events: o.Events, Sinks: []journal.Sink{n.metrics, n.alarms, &n.followers}, Clock: o.Clock, Log: o.Log})
 	n.validator = dnssec.New(dnssec.Options{Dial: o.Dial, System: o.Resolvers, Clock: o.Clock})
 	n.said = state.Node{Name: o.Node, PID: os.Getpid(), At: o.Clock()}
 	return n

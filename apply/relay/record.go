@@ -65,6 +65,7 @@ func (s *session) recordRefusal(tx *transaction, command, address string, r *smt
 func (s *session) recordReceived(tx *transaction, in *intake, now time.Time) {
 	e := s.event(tx)
 	e.Step, e.ID, e.To, e.Size = journal.Received, in.draft.ID(), addresses(tx.to), in.size
+	e.Probe, e.Report = in.seek.found()
 	e.ReceiveMS = journal.MS(now.Sub(tx.began))
 	s.n.journal.Record(e)
 }

@@ -82,7 +82,7 @@ func (a *app) command() *cli.Command {
 			&cli.BoolFlag{Name: "version", Usage: "print the version", Local: true, Destination: &showVersion},
 		},
 		Commands: []*cli.Command{
-			a.planCommand(), a.applyCommand(), a.showCommand(), a.serveCommand(), a.statusCommand(), a.queueCommand(), a.historyCommand(), a.stateCommand(),
+			a.planCommand(), a.applyCommand(), a.showCommand(), a.serveCommand(), a.statusCommand(), a.queueCommand(), a.probeCommand(), a.historyCommand(), a.stateCommand(),
 			a.fmtCommand(), a.validateCommand(), a.testCommand(), a.explainCommand(), a.auditCommand(), a.doctorCommand(), a.sandboxCommand(), a.versionCommand(), a.helpCommand(),
 		},
 		Action: func(_ context.Context, c *cli.Command) error {

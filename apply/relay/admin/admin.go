@@ -19,6 +19,8 @@
 //	GET /queue/ID            deliver.Item: one message, as /queue gives it
 //	GET /queue/ID/header     its header, as it was received
 //	GET /queue/ID/content    header and body
+//	GET /events?token=T      journal.Events, a line each, of messages that bear the
+//	                         token (of a probe) and come in from now on
 //	POST /queue/retry        tries what is selected at once
 //	POST /queue/hold         keeps it as it is until it is released
 //	POST /queue/release      ends that
@@ -58,6 +60,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailrelay/mailrelay/apply/relay/journal"
 	"github.com/mailrelay/mailrelay/apply/state"
 )
 
@@ -97,6 +100,8 @@ type Source struct {
 	Ready   func() error // why not; nil: it is
 	Metrics http.Handler
 	Queue   func() Queue // gives nil while there is no queue
+	// Follow gives the events of messages that bear token, until stop is called.
+	Follow func(token string) (events <-chan journal.Event, stop func())
 }
 
 // Serve answers on l until stop is called, which closes l. token gives the token
@@ -124,7 +129,7 @@ func Serve(l net.Listener, from Source, token func() []byte) (stop func()) {
 		_, _ = io.WriteString(w, "ready\n")
 	})
 	mux.Handle("GET /metrics", from.Metrics)
-	serveQueue(mux, from.Queue, token)
+	serveQueue(mux, from, token)
 	s := &http.Server{Handler: guard(mux, token), ReadHeaderTimeout: 10 * time.Second}
 	done := make(chan struct{})
 	go func() {

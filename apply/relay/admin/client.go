@@ -82,6 +82,20 @@ func (c *Client) decode(ctx context.Context, method, path string, form url.Value
 }
 
 func (c *Client) do(ctx context.Context, method, path string, form url.Values) ([]byte, error) {
+	res, err := c.open(ctx, method, path, form)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("ask the relay: %w", err)
+	}
+	return raw, nil
+}
+
+// open asks, and gives an answer that is not an error. The caller closes its body.
+func (c *Client) open(ctx context.Context, method, path string, form url.Values) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://relay"+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
@@ -93,14 +107,15 @@ func (c *Client) do(ctx context.Context, method, path string, form url.Values) (
 	if err != nil {
 		return nil, fmt.Errorf("ask the relay: %w", err)
 	}
+	if res.StatusCode == http.StatusOK {
+		return res, nil
+	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
 	said := strings.TrimSpace(string(raw))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("ask the relay: %w", err)
-	case res.StatusCode == http.StatusOK:
-		return raw, nil
 	case res.StatusCode == http.StatusNotFound && strings.HasSuffix(said, spool.ErrGone.Error()):
 		return nil, spool.ErrGone
 	case said != "":

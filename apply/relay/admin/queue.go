@@ -45,15 +45,15 @@ const (
 // errSelection is a request that is not understood.
 var errSelection = errors.New("this selection is not understood")
 
-// serveQueue adds the paths of the queue.
-func serveQueue(mux *http.ServeMux, queue func() Queue, token func() []byte) {
+// serveQueue adds the paths of the queue, and of events about it.
+func serveQueue(mux *http.ServeMux, from Source, token func() []byte) {
 	handle := func(pattern string, answer func(q Queue, w http.ResponseWriter, r *http.Request) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if token != nil && len(token()) == 0 {
 				http.Error(w, "the queue is not shown on an address without a token: set token in the relay's admin block", http.StatusForbidden)
 				return
 			}
-			q := queue()
+			q := from.Queue()
 			if q == nil {
 				http.Error(w, "there is no queue yet: no revision is in force", http.StatusServiceUnavailable)
 				return
@@ -72,6 +72,7 @@ func serveQueue(mux *http.ServeMux, queue func() Queue, token func() []byte) {
 	handle("GET /queue/{id}", show)
 	handle("GET /queue/{id}/header", content(true))
 	handle("GET /queue/{id}/content", content(false))
+	handle("GET /events", events(from.Follow))
 	handle("POST /queue/retry", command(Queue.Retry))
 	handle("POST /queue/hold", command(Queue.Hold))
 	handle("POST /queue/release", command(Queue.Release))

@@ -155,6 +155,7 @@ func TestRefused(t *testing.T) {
 		{"no duration", "POST", "/queue/drop?older=old", &asked{}, nil, 400, "older=old"},
 		{"no number", "GET", "/queue?most=-1", &asked{}, nil, 400, "most=-1"},
 		{"no such method", "GET", "/queue/drop/x", &asked{}, nil, 404, ""},
+		{"a token that others may bear", "GET", "/events?token=x", &asked{}, nil, 400, "token must have 20 characters"},
 		{"no queue", "GET", "/queue", nil, nil, 503, "no revision is in force"},
 		{"stops", "POST", "/queue/hold?all=true", &asked{err: deliver.ErrStopped}, nil, 503, "does not deliver now"},
 		{"disk", "POST", "/queue/hold?all=true", &asked{err: errors.New("broken")}, nil, 500, "broken"},

@@ -156,7 +156,11 @@ func required(t terms, h hop) *outcome {
 		o := local(deferred, "4.7.10", h.host+" does not offer STARTTLS, and its TLSA records in DNS say that it does")
 		return &o
 	}
-	o := local(deferred, "4.7.10", h.host+" does not offer STARTTLS, and "+s.Addr().String()+" requires it")
+	who := s.Addr().String()
+	if who == "" {
+		who = "require_tls" // of a probe
+	}
+	o := local(deferred, "4.7.10", h.host+" does not offer STARTTLS, and "+who+" requires it")
 	if s.TLS.Mode == "none" { // only AUTH asks for it then
 		o = local(held, "4.7.10", s.Addr().String()+" has a user name but tls { mode = \"none\" }: a password is never sent in clear")
 	}

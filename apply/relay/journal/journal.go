@@ -23,6 +23,8 @@
 //	tls, cipher version and cipher suite of the connection that the event is about
 //	verified    name for which the certificate of the next hop was verified
 //	from, to    envelope addresses, as the client gave them; to is a list
+//	probe       token of the probe that the message, or what it answers, bears;
+//	            report: it is a report about another message
 //	rewritten   the recipient as the next hop gets it, where that is another
 //	size        bytes of the content
 //	next_hop    name of the next hop; address is its address and port
@@ -108,6 +110,8 @@ type Event struct {
 	Verified   string           `json:"verified,omitempty"`
 	From       *schema.Mailbox  `json:"from,omitempty"`
 	To         []schema.Mailbox `json:"to,omitempty"`
+	Probe      string           `json:"probe,omitempty"`
+	Report     bool             `json:"report,omitempty"`
 	Rewritten  *schema.Mailbox  `json:"rewritten,omitempty"`
 	Size       int64            `json:"size,omitempty"`
 	NextHop    string           `json:"next_hop,omitempty"`

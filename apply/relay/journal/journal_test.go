@@ -58,13 +58,13 @@ func TestEventsHaveStableNames(t *testing.T) {
 	j.Record(Event{
 		Step: Delivered, ID: "1", About: "0", Revision: "r", Serial: 3, Connector: schema.Addr{Type: "receive_connector", Name: "in"},
 		Route: schema.Addr{Type: "send_connector", Name: "out"}, Client: "10.0.0.1", Helo: "h", User: "u", TLS: "TLS 1.3", Cipher: "X",
-		Verified: "mx", From: &from, To: []schema.Mailbox{to}, Rewritten: &to, Size: 5, NextHop: "mx", Address: "192.0.2.1:25",
+		Verified: "mx", From: &from, To: []schema.Mailbox{to}, Probe: "P", Report: true, Rewritten: &to, Size: 5, NextHop: "mx", Address: "192.0.2.1:25",
 		Command: "RCPT", Code: 250, Status: "2.0.0", Answer: "250 <ok>", Reason: "other", Held: true, Advice: "do", Tries: 1,
 		Next: c.now, ReceiveMS: 1, SyncMS: MS(1500 * time.Microsecond), TransferMS: 3, AgeMS: 4,
 	})
 	want := `{"time":"2026-11-22T04:05:06.789Z","event":"delivered","id":"1","about":"0","revision":"r","serial":3,` +
 		`"connector":"receive_connector.in","route":"send_connector.out","client":"10.0.0.1","helo":"h","user":"u","tls":"TLS 1.3","cipher":"X",` +
-		`"verified":"mx","from":"","to":["\"a b\"@contoso.com"],"rewritten":"\"a b\"@contoso.com","size":5,"next_hop":"mx","address":"192.0.2.1:25",` +
+		`"verified":"mx","from":"","to":["\"a b\"@contoso.com"],"probe":"P","report":true,"rewritten":"\"a b\"@contoso.com","size":5,"next_hop":"mx","address":"192.0.2.1:25",` +
 		`"command":"RCPT","code":250,"status":"2.0.0","answer":"250 <ok>","reason":"other","held":true,"advice":"do","tries":1,` +
 		`"next":"2026-11-22T04:05:06.789Z","receive_ms":1,"sync_ms":1.5,"transfer_ms":3,"age_ms":4}` + "\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
