@@ -21,6 +21,7 @@ type avoided struct {
 	mu   sync.Mutex
 	by   map[avoidedKey]avoidedHop
 	live map[avoidedKey]int // connections that are open
+	bare map[hop]time.Time  // until when they get no chunks
 }
 
 // avoidedKey has the connector too: one may fail where another's TLS does not.
@@ -85,6 +86,26 @@ func (a *avoided) closed(s *schema.SendConnector, h hop) {
 	if a.live[k]--; a.live[k] <= 0 {
 		delete(a.live, k)
 	}
+}
+
+// plainFor is how long a host that offers CHUNKING and does not know it gets none.
+const plainFor = 24 * time.Hour
+
+// plain notes that h does not know what it offers.
+func (a *avoided) plain(h hop, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.bare == nil || len(a.bare) >= avoidedMost {
+		a.bare = map[hop]time.Time{}
+	}
+	a.bare[h] = now.Add(plainFor)
+}
+
+// isPlain reports whether h gets no chunks.
+func (a *avoided) isPlain(h hop, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return now.Before(a.bare[h])
 }
 
 // forget clears the memory: another configuration may reach what this one did not.

@@ -43,7 +43,9 @@ type client struct {
 	talk *journal.Dialogue // nil: nobody listens
 	sent int               // transactions begun
 	open bool              // a transaction was begun and neither ended nor reset
-	last bool              // the server says that it closes, or nobody knows where the dialogue stands
+	// cannotChunk means that the server offers CHUNKING and does not know it.
+	cannotChunk bool
+	last        bool // the server says that it closes, or nobody knows where the dialogue stands
 }
 
 func newClient(nc net.Conn, host, addr string) *client {
@@ -142,10 +144,10 @@ func (c *client) close() {
 
 // extensions are what the server offers (RFC 5321, 4.1.1.1).
 type extensions struct {
-	startTLS, pipelining, eightBit, utf8, dsn bool
-	size                                      bool
-	limit                                     int64 // of SIZE, bytes; 0: none told
-	auth                                      []string
+	startTLS, pipelining, eightBit, utf8, dsn, chunking bool
+	size                                                bool
+	limit                                               int64 // of SIZE, bytes; 0: none told
+	auth                                                []string
 }
 
 // readExtensions reads the answer to EHLO.
@@ -163,6 +165,8 @@ func readExtensions(r reply) extensions {
 			e.pipelining = true
 		case "8BITMIME":
 			e.eightBit = true
+		case "CHUNKING":
+			e.chunking = true
 		case "DSN":
 			e.dsn = true
 		case "SMTPUTF8":

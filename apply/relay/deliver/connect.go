@@ -74,6 +74,7 @@ func (d *dialer) host(ctx context.Context, s *schema.SendConnector, t terms, hel
 		if o == nil {
 			d.avoid.opened(s, h)
 			c.at = h
+			c.ext.chunking = c.ext.chunking && !d.avoid.isPlain(h, d.clock())
 			return c, nil
 		}
 		o.host, o.addr = h.host, h.addr.String()
@@ -112,6 +113,9 @@ func (d *dialer) hop(ctx context.Context, t terms, helo string, h hop, nc net.Co
 // close ends a connection that connect gave.
 func (d *dialer) close(s *schema.SendConnector, c *client) {
 	c.close()
+	if c.cannotChunk {
+		d.avoid.plain(c.at, d.clock())
+	}
 	d.avoid.closed(s, c.at)
 }
 

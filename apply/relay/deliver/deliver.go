@@ -31,6 +31,9 @@
 // logged at error level with what to do. A recipient without a route waits until
 // there is one.
 //
+// Small messages go as one chunk to a next hop that offers CHUNKING (RFC 3030), so
+// that nothing in them can be taken for their end; the others by DATA.
+//
 // A next hop that takes no 8-bit content (8BITMIME) gets it converted, unless it is
 // signed or encrypted; one that takes no addresses or header fields beyond ASCII
 // (SMTPUTF8) gets no message that has them: both are returned at once.

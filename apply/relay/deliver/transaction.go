@@ -24,6 +24,7 @@ type transaction struct {
 	// there are none.
 	sign   func(write func(io.Writer) error) (string, error)
 	fields string // what it gave
+	chunk  bool   // it goes as one chunk, and not by DATA
 	// answered means that the server has said something about this transaction:
 	// only before that may another connection repeat it without thought.
 	answered bool
@@ -50,6 +51,7 @@ func (c *client) transact(t *transaction) error {
 		}
 	}
 	c.sent++
+	t.chunk = c.chunkable(t)
 	var data reply
 	var err error
 	if c.ext.pipelining {
@@ -67,6 +69,8 @@ func (c *client) transact(t *transaction) error {
 		}
 	}
 	switch {
+	case t.chunk && accepted > 0:
+		return c.chunk(t)
 	case data.code == 0: // never asked for
 		return nil
 	case !data.intermediate():
@@ -85,7 +89,7 @@ func (c *client) transact(t *transaction) error {
 }
 
 // batch sends MAIL, every RCPT and DATA in one write (RFC 2920) and reads the
-// answers. It gives the one to DATA.
+// answers. It gives the one to DATA, or a zero reply where that is not said.
 func (c *client) batch(t *transaction) (data reply, err error) {
 	c.within(commandLimit)
 	reset := c.open
@@ -96,7 +100,9 @@ func (c *client) batch(t *transaction) (data reply, err error) {
 	for i := range t.to {
 		c.line(c.rcpt(t, i)...)
 	}
-	c.line("DATA")
+	if !t.chunk {
+		c.line("DATA")
+	}
 	c.open = true
 	if reset {
 		if _, err := c.first(); err != nil {
@@ -120,11 +126,14 @@ func (c *client) batch(t *transaction) (data reply, err error) {
 			c.put(t, i, judge(misplaced(rep), atRcpt))
 		}
 	}
+	if t.chunk {
+		return reply{}, nil
+	}
 	return c.answer()
 }
 
 // stepwise sends one command at a time. It gives the answer to DATA, or a zero
-// reply where no recipient was taken.
+// reply where that is not said: to a chunk, or because no recipient was taken.
 func (c *client) stepwise(t *transaction) (data reply, err error) {
 	c.within(commandLimit)
 	if c.open {
@@ -156,7 +165,7 @@ func (c *client) stepwise(t *transaction) (data reply, err error) {
 		}
 		c.put(t, i, judge(misplaced(rep), atRcpt))
 	}
-	if !accepted {
+	if !accepted || t.chunk {
 		return reply{}, nil
 	}
 	return c.ask(dataLimit, "DATA")
