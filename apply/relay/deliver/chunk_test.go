@@ -77,6 +77,8 @@ func TestChunks(t *testing.T) {
 				w := newWorld(t, through(s), tt.options)
 				steps := append([]string{"-> 220 hi", "<- EHLO relay.example.org", "-> 250-peer", "-> 250-CHUNKING", tt.ext}, tt.steps...)
 				w.net.peers["192.0.2.1:25"] = dialogue(t, append(steps, "<- QUIT", "-> 221 bye")...)
+				w.start()
+				synctest.Wait()
 				env := spool.Envelope{From: box(t, "a@example.org"), Received: time.Now()}
 				for _, to := range tt.to {
 					env.Rcpts = append(env.Rcpts, spool.Rcpt{To: box(t, to), Notify: spool.NotifyNever})
@@ -92,7 +94,6 @@ func TestChunks(t *testing.T) {
 				if tt.large {
 					body = nil
 				}
-				w.start()
 				w.Add(env, body)
 				synctest.Wait()
 				w.stop()
