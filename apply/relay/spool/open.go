@@ -41,7 +41,7 @@ func Open(dir string, o Options) (*Spool, error) {
 		parts: map[string]uint32{},
 	}
 	s.buffers.New = func() any { b := make([]byte, 0, chunk); return &b }
-	db, err := pebble.Open(dir, store(watchedFS{o.FS, s.failure}, s.failure, o.memTable))
+	db, err := openStore(dir, store(watchedFS{o.FS, s.failure}, s.failure, o.memTable))
 	if err != nil {
 		return nil, fmt.Errorf("open the queue in %s: %w", dir, err)
 	}
@@ -53,6 +53,17 @@ func Open(dir string, o Options) (*Spool, error) {
 	s.failure.armed.Store(true)
 	s.writes = newWriter(db, s.failure)
 	return s, nil
+}
+
+// openStore is pebble.Open. Where a disk fails in the middle of it, that panics
+// (vfs/atomicfs, Marker.Move); here it is an error too.
+func openStore(dir string, o *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, fmt.Errorf("%v", p)
+		}
+	}()
+	return pebble.Open(dir, o)
 }
 
 // store are the options of a store whose keys live for a moment: little is read,
