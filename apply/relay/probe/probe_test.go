@@ -22,10 +22,9 @@ import (
 // relay is one that answers by a script: what it says to RCPT and to the content,
 // and what it tells those who follow then.
 type relay struct {
-	t       *testing.T
-	rcpt    string // instead of 250
-	content string
-	then    func(token string, tell func(journal.Event))
+	t    *testing.T
+	rcpt string // instead of 250
+	then func(token string, tell func(journal.Event))
 
 	mu     sync.Mutex
 	token  string

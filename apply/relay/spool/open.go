@@ -83,6 +83,13 @@ func store(fs vfs.FS, f *failure, memTable uint64) *pebble.Options {
 		LBaseMaxBytes:               64 << 20,
 		DisableTableStats:           true,
 		EventListener: &pebble.EventListener{
+			// Pebble would try for ever to move its memory to a disk that does not take it,
+			// and whoever commits would wait for ever when memory is full.
+			FlushEnd: func(i pebble.FlushInfo) {
+				if i.Err != nil {
+					f.park(fmt.Errorf("move what is in memory to the disk: %w", i.Err))
+				}
+			},
 			// A damaged file costs the messages in it, which are reported where they
 			// are read; it must not end the process.
 			DataCorruption: func(i pebble.DataCorruptionInfo) { log.Errorf("%s", i) },
