@@ -25,6 +25,7 @@ type failure struct {
 	happened chan struct{}
 	armed    atomic.Bool // false while the store opens: errors are returned then
 	log      *slog.Logger
+	damaged  sync.Map // paths of files that were said to be damaged
 }
 
 func newFailure(log *slog.Logger) *failure {

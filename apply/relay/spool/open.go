@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -41,7 +42,14 @@ func Open(dir string, o Options) (*Spool, error) {
 		parts: map[string]uint32{},
 	}
 	s.buffers.New = func() any { b := make([]byte, 0, chunk); return &b }
-	db, err := openStore(dir, store(watchedFS{o.FS, s.failure}, s.failure, o.memTable))
+	options := func() *pebble.Options { return store(watchedFS{o.FS, s.failure}, s.failure, o.memTable) }
+	db, err := openStore(dir, options())
+	if pebble.IsCorruptionError(err) {
+		mended, e := salvage(o.FS, dir, o.Log)
+		if err = errors.Join(err, e); mended && e == nil {
+			db, err = openStore(dir, options())
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the queue in %s: %w", dir, err)
 	}
@@ -92,7 +100,11 @@ func store(fs vfs.FS, f *failure, memTable uint64) *pebble.Options {
 			},
 			// A damaged file costs the messages in it, which are reported where they
 			// are read; it must not end the process.
-			DataCorruption: func(i pebble.DataCorruptionInfo) { log.Errorf("%s", i) },
+			DataCorruption: func(i pebble.DataCorruptionInfo) {
+				if _, said := f.damaged.LoadOrStore(i.Path, true); !said {
+					f.log.Error("a file of the queue is damaged", "file", i.Path, "error", i.Details)
+				}
+			},
 		},
 	}
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })

@@ -10,31 +10,19 @@ import (
 )
 
 // Each calls f for every stored message, the oldest first, and stops at its first
-// error. An envelope that cannot be read is reported to the log and skipped.
+// error. What cannot be read is reported to the log and skipped.
 func (s *Spool) Each(f func(Envelope) error) error {
-	if err := s.Failed(); err != nil {
-		return err
-	}
 	from, to := envelopeBounds()
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
-	if err != nil {
-		return fmt.Errorf("read the queue: %w", err)
-	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
+	return s.scan(from, to, func(it *pebble.Iterator) error {
 		env, err := decode(it)
 		if err != nil {
 			s.log.Error("a message in the queue is damaged and left alone", "id", string(it.Key()[1:]), "error", err)
-			continue
-		}
-		if err := f(env); err != nil {
+		} else if err := f(env); err != nil {
 			return err
 		}
-	}
-	if err := it.Error(); err != nil {
-		return fmt.Errorf("read the queue: %w", err)
-	}
-	return nil
+		it.Next()
+		return nil
+	})
 }
 
 func decode(it *pebble.Iterator) (env Envelope, err error) {

@@ -15,6 +15,11 @@
 // has kept of it. From then on every method gives the same error, Failed gives it
 // too, and Alarm is closed. The only way on is to end the process: what was
 // committed before is there at the next start.
+//
+// What a disk has damaged meanwhile costs what was there and nowhere else. Each
+// skips it, and the log says which file it is and when the messages were received
+// that cannot be served. A log of the store that is damaged is written anew from
+// what can be read of it when the queue is opened, and kept under another name.
 package spool
 
 import (

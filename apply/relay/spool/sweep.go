@@ -14,39 +14,37 @@ func (s *Spool) sweep() error {
 		return err
 	}
 	from, to := chunkBounds()
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
-	if err != nil {
-		return err
-	}
-	defer it.Close()
-	for ok := it.First(); ok; {
-		id, _, whole := parseChunk(it.Key())
-		if !whole {
-			s.log.Error("the queue holds a key that is not ours, and leaves it alone", "key", string(it.Key()))
-			ok = it.Next()
-			continue
-		}
-		kept, err := s.has(id)
-		if err != nil {
-			return err
-		}
-		if kept && it.SeekLT(chunkEnd(id)) {
-			_, last, _ := parseChunk(it.Key())
-			s.parts[id] = last + 1
-		}
-		if !kept {
-			if err := s.db.DeleteRange(chunkKey(id, 0), chunkEnd(id), pebble.NoSync); err != nil {
-				return err
-			}
-			s.log.Info("what was left of a message that was never accepted is deleted", "id", id)
-		}
-		s.ids.after(id)
-		ok = it.SeekGE(chunkEnd(id))
-	}
-	return it.Error()
+	return s.scan(from, to, s.sweepOne)
 }
 
-// lastID learns the newest id of the queue.
+// sweepOne deals with the message whose chunk it is at.
+func (s *Spool) sweepOne(it *pebble.Iterator) error {
+	id, _, whole := parseChunk(it.Key())
+	if !whole {
+		s.log.Error("the queue holds a key that is not ours, and leaves it alone", "key", string(it.Key()))
+		it.Next()
+		return nil
+	}
+	kept, err := s.has(id)
+	switch {
+	case err != nil:
+		s.log.Error("a message in the queue is damaged and left alone", "id", id, "error", err)
+	case !kept:
+		if err := s.db.DeleteRange(chunkKey(id, 0), chunkEnd(id), pebble.NoSync); err != nil {
+			return err
+		}
+		s.log.Info("what was left of a message that was never accepted is deleted", "id", id)
+	case it.SeekLT(chunkEnd(id)):
+		_, last, _ := parseChunk(it.Key())
+		s.parts[id] = last + 1
+	}
+	s.ids.after(id)
+	it.SeekGE(chunkEnd(id))
+	return nil
+}
+
+// lastID learns the newest id of the queue. If that cannot be read, the clock alone
+// keeps ids apart.
 func (s *Spool) lastID() error {
 	from, to := envelopeBounds()
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
@@ -56,7 +54,10 @@ func (s *Spool) lastID() error {
 	if it.Last() {
 		s.ids.after(string(it.Key()[1:]))
 	}
-	return it.Close()
+	if err := it.Close(); err != nil {
+		s.log.Error("the newest message of the queue cannot be read", "error", err)
+	}
+	return nil
 }
 
 func (s *Spool) has(id string) (bool, error) {
