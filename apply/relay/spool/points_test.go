@@ -26,7 +26,7 @@ func play(fs vfs.FS, l *ledger, open *atomic.Bool) error {
 			return err
 		}
 		open.Store(true)
-		for n := range 14 {
+		for n := range 10 {
 			content := bytes.Repeat([]byte{byte(n)}, 3000)
 			if n%2 == 1 {
 				content = bytes.Repeat(content, 50) // chunks, and enough of them to fill memory tables
@@ -121,7 +121,7 @@ func TestCrashAtEverySync(t *testing.T) {
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
-			if n < 30 {
+			if n < 20 {
 				t.Errorf("the disk was synced %d times only", n)
 			}
 			if len(l.copy()) == 0 {
@@ -160,7 +160,7 @@ func TestErrorAtAnyCall(t *testing.T) {
 		return n.Load()
 	}
 	all := run(t, func(int64) error { return nil })
-	const points = 12
+	const points = 8
 	for i := range int64(points) {
 		at := 1 + i*all/points
 		for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
