@@ -90,7 +90,11 @@ func (a *app) probe(ctx context.Context, config *schema.Config, probes []*schema
 	if err != nil {
 		return nil, err
 	}
-	socket := filepath.Join(store.Path(), "admin.sock")
+	dir, ok := store.(*state.Dir)
+	if !ok {
+		return nil, errElsewhere
+	}
+	socket := filepath.Join(dir.Path(), "admin.sock")
 	node, err := admin.Status(ctx, socket)
 	if err != nil {
 		return nil, unreachable(err)

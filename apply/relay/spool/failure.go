@@ -1,8 +1,10 @@
 package spool
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -93,6 +95,13 @@ func (fs watchedFS) watch(name string, file vfs.File, err error) (vfs.File, erro
 }
 
 func (fs watchedFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if strings.HasPrefix(path.Base(name), "marker.") {
+		// It tells which file is the newest manifest. That file itself must be in the
+		// folder first, whatever comes in between, and Pebble does not see to it.
+		if err := fs.syncDir(path.Dir(name)); err != nil {
+			return nil, err
+		}
+	}
 	file, err := fs.FS.Create(name, c)
 	return fs.watch(name, file, err)
 }
@@ -100,6 +109,14 @@ func (fs watchedFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, erro
 func (fs watchedFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	file, err := fs.FS.ReuseForWrite(old, name, c)
 	return fs.watch(name, file, err)
+}
+
+func (fs watchedFS) syncDir(name string) error {
+	d, err := fs.OpenDir(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func (fs watchedFS) OpenDir(name string) (vfs.File, error) {
