@@ -152,7 +152,7 @@ func TestErrorAtAnyCall(t *testing.T) {
 		go func() { ended <- play(fs, l, &open) }()
 		select {
 		case <-ended: // with an error or without
-		case <-time.After(30 * time.Second):
+		case <-time.After(3 * time.Minute):
 			t.Fatal("it hangs")
 		}
 		disk, told := l.copyOver(func() vfs.FS { return mem.CrashClone(vfs.CrashCloneCfg{}) })
