@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"os"
+	"path/filepath"
 	"testing"
 	"testing/fstest"
 
@@ -56,19 +56,18 @@ func TestObjectsAreJSONOfCty(t *testing.T) {
 			return c
 		},
 	}
-	examples, err := os.ReadDir("../../examples")
-	if err != nil {
-		t.Fatal(err)
+	files, err := filepath.Glob("../../examples/*/*.mail.hcl")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no examples", err)
 	}
-	for _, e := range examples {
-		if e.IsDir() {
-			configs[e.Name()] = func() *schema.Config {
-				c, diags := lang.Load("../../examples/"+e.Name(), lang.Options{})
-				if diags.HasErrors() {
-					t.Skip(diags)
-				}
-				return c
+	for _, f := range files {
+		dir := filepath.Dir(f)
+		configs[filepath.Base(dir)] = func() *schema.Config {
+			c, diags := lang.Load(dir, lang.Options{})
+			if diags.HasErrors() {
+				t.Fatal(diags)
 			}
+			return c
 		}
 	}
 	types := schema.Types()
