@@ -26,7 +26,7 @@ const (
 
 // Result is one thing that was looked at.
 type Result struct {
-	Check   string `json:"check"`   // smart_host, port_25, address_name, block_list, seen_address, mta_sts
+	Check   string `json:"check"`   // smart_host, port_25, address_name, block_list, seen_address, mta_sts, dkim
 	Subject string `json:"subject"` // a host, an address, a domain
 	Status  string `json:"status"`
 	Text    string `json:"text"` // a sentence, and what to do if something is wrong
@@ -71,7 +71,7 @@ func Run(ctx context.Context, c *schema.Config, o Options) []Result {
 	if o.Timeout == 0 {
 		o.Timeout = 20 * time.Second
 	}
-	looks := slices.Concat(o.smartHosts(c), o.openPorts(c), o.names(c), o.listed(c), o.myself(c), o.policies(c))
+	looks := slices.Concat(o.smartHosts(c), o.openPorts(c), o.names(c), o.listed(c), o.myself(c), o.policies(c), o.signatures(c))
 	out := make([]Result, len(looks))
 	slots := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup

@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
@@ -358,6 +361,63 @@ record "sts" {
 		got := lines(Run(t.Context(), c, Options{Resolver: world, Deliver: deliver.Options{Roots: ca.pool, Dial: dial}}))
 		if d := cmp.Diff([]string{tt.want + " mta_sts contoso.com"}, got); d != "" {
 			t.Errorf("%q: -want +got\n%s", tt.body, d)
+		}
+	}
+}
+
+// TestSignature compares the key that signs with the published one.
+func TestSignature(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	record := "v=DKIM1; k=ed25519; p=" + base64.StdEncoding.EncodeToString(public)
+	c := load(t, `
+relay "edge" {
+  hostname = "relay.contoso.com"
+
+  dkim "a" {
+    selector = "s1"
+    domain   = "contoso.com"
+    key      = secret_file("/run/dkim.key")
+  }
+}`)
+	for _, tt := range []struct {
+		name string
+		txt  []string
+		key  []byte
+		want string
+	}{
+		{"published", []string{record}, key, OK},
+		{"published beside others", []string{"google-site-verification=x", record}, key, OK},
+		{"written otherwise", []string{strings.ReplaceAll(record, "; ", ";")}, key, OK},
+		{"another", []string{"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="}, key, Wrong},
+		{"revoked", []string{"v=DKIM1; p="}, key, Wrong},
+		{"two", []string{record, "v=DKIM1; p="}, key, Wrong},
+		{"none", nil, key, Wrong},
+		{"no key", []string{record}, []byte("hello"), Wrong},
+		{"not here", []string{record}, nil, Unknown},
+	} {
+		world := names{txt: map[string][]string{"s1._domainkey.contoso.com": tt.txt}}
+		secret := func(schema.Secret) ([]byte, error) {
+			if tt.key == nil {
+				return nil, os.ErrNotExist
+			}
+			return tt.key, nil
+		}
+		results := Run(t.Context(), c, Options{Resolver: world, Deliver: deliver.Options{Secret: secret}})
+		if d := cmp.Diff([]string{tt.want + " dkim s1._domainkey.contoso.com"}, lines(results)); d != "" {
+			t.Errorf("%s: -want +got\n%s", tt.name, d)
+		}
+		for _, r := range results {
+			if strings.Contains(r.Text, base64.StdEncoding.EncodeToString(private.Seed())) {
+				t.Errorf("%s: the key is told: %s", tt.name, r.Text)
+			}
 		}
 	}
 }

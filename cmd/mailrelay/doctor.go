@@ -23,7 +23,7 @@ func (a *app) doctorCommand() *cli.Command {
 		Name:      "doctor",
 		Usage:     "look at what only the network can tell, now",
 		UsageText: "mailrelay [-chdir=DIR] doctor [flags]",
-		Description: "Run where the relay runs, it connects to every smart host and looks at STARTTLS and\ncertificate as the send connector does, without handing over a message; at the names\nof the egress addresses, and MTA-STS policies against the MX. With flags: whether\nport 25 is open, block lists, and which address the world sees. Contacts nobody whom\nneither the configuration nor a flag names. Exits with 1 if something is wrong.\n\nExample:\n\n" +
+		Description: "Run where the relay runs, it connects to every smart host and looks at STARTTLS and\ncertificate as the send connector does, without handing over a message; at the names\nof the egress addresses, MTA-STS policies against the MX, and DKIM keys against what\nis published. With flags: whether\nport 25 is open, block lists, and which address the world sees. Contacts nobody whom\nneither the configuration nor a flag names. Exits with 1 if something is wrong.\n\nExample:\n\n" +
 			"  mailrelay doctor -port25=mx1.fabrikam.com -dnsbl=zen.spamhaus.org \\\n    -whoami=myip.opendns.com@resolver1.opendns.com",
 		Flags: append(a.configFlags(), a.stateFlag(),
 			&cli.StringSliceFlag{Name: "port25", Usage: "see whether `HOST` can be reached at port 25; may be repeated", Destination: &o.Port25},

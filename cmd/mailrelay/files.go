@@ -5,12 +5,11 @@ import (
 
 	"github.com/mailrelay/mailrelay/plan/check"
 	"github.com/mailrelay/mailrelay/schema"
-	"github.com/mailrelay/mailrelay/schema/lang"
 )
 
-// files reads the certificates that a configuration names, and of the keys that sign
-// mail the public half, as far as they are on this machine. What is not, or cannot be
-// read, is left out: relays read their files themselves, and say what is wrong.
+// files reads the certificates that a configuration names, as far as they are on this
+// machine. What is not, or cannot be read, is left out: relays read their files
+// themselves, and say what is wrong. Secrets are not read: see doctor.
 func (a *app) files(c *schema.Config) check.Files {
 	var out check.Files
 	read := map[string]bool{}
@@ -30,18 +29,6 @@ func (a *app) files(c *schema.Config) check.Files {
 	for _, r := range schema.All[*schema.Relay](c) {
 		if r.TLS != nil {
 			certificate(r.TLS.Certificate)
-		}
-		for _, k := range r.DKIM {
-			if !k.Sign || !filepath.IsAbs(k.Key.File) {
-				continue
-			}
-			raw, err := a.world.readFile(k.Key.File)
-			if err != nil {
-				continue
-			}
-			if record, err := lang.DKIMRecord(raw); err == nil {
-				out.Keys = append(out.Keys, check.Key{Secret: k.Key, Record: record})
-			}
 		}
 	}
 	for _, s := range schema.All[*schema.SendConnector](c) {

@@ -3,27 +3,18 @@ package check
 import (
 	"crypto/x509"
 	"encoding/pem"
-
-	"github.com/mailrelay/mailrelay/schema"
 )
 
 // Files are what the files that a configuration names hold, as far as they could be
 // read where the plan was made. No secret is in it.
 type Files struct {
 	Certificates []Certificate `json:"certificates,omitempty"`
-	Keys         []Key         `json:"keys,omitempty"`
 }
 
 // Certificate is a certificate file: what it shows to everybody.
 type Certificate struct {
 	Path  string   `json:"path"`
 	Chain [][]byte `json:"chain"` // DER, its own certificate first
-}
-
-// Key is the public half of a private key, as the DKIM record that belongs to it.
-type Key struct {
-	Secret schema.Secret `json:"secret"`
-	Record string        `json:"record"`
 }
 
 // ReadCertificate reads a PEM file; false if it holds no certificate.
@@ -38,15 +29,6 @@ func ReadCertificate(path string, raw []byte) (Certificate, bool) {
 			c.Chain = append(c.Chain, b.Bytes)
 		}
 	}
-}
-
-func (f Files) key(s schema.Secret) string {
-	for _, k := range f.Keys {
-		if k.Secret == s {
-			return k.Record
-		}
-	}
-	return ""
 }
 
 // chain is the certificate at a path, its own first; nil if it is not known.

@@ -8,8 +8,8 @@ import (
 	"github.com/mailrelay/mailrelay/schema/rr/policy"
 )
 
-// signatures compares the keys by which relays sign with what is published (MR219),
-// and finds published ones that go while they are needed (MR220).
+// signatures looks for what is published of the keys by which relays sign (MR219), and
+// finds published ones that go while they are needed (MR220).
 func (i *inspection) signatures() {
 	for _, w := range i.facts.Writes {
 		if (w.Key.Type == "TXT" || w.Key.Type == "CNAME") && strings.Contains(w.Key.Name, "._domainkey.") && w.Before != nil {
@@ -33,14 +33,10 @@ func (i *inspection) published(r *schema.Relay, k schema.DKIM) {
 	name := keyName(k)
 	short := strings.TrimSuffix(name, ".")
 	then := i.will(schema.Addr{}, name, "TXT")
-	own := i.facts.Files.key(k.Key)
 	if then.Open {
 		return
 	}
-	how := "Write a record with dkim_key(\"FILE\"), FILE being the public half of the key, and set sign = false until it is seen."
-	if own != "" {
-		how = fmt.Sprintf("The record to write is %q; set sign = false until it is seen.", own)
-	}
+	const how = "Write a record with dkim_key(\"FILE\"), FILE being the public half of the key, and set sign = false until it is seen."
 	texts := keys(then)
 	switch {
 	case len(texts) == 0:
@@ -53,9 +49,6 @@ func (i *inspection) published(r *schema.Relay, k schema.DKIM) {
 	case field(policy.DKIM, texts[0], "key") == "revoked":
 		i.add(r, "MR219", Warning, fmt.Sprintf("the DKIM key %q is revoked", k.Name),
 			"%s signs with it, and the record at %s has an empty p: receivers take the signatures as broken. %s", r.Addr(), short, how)
-	case own != "" && field(policy.DKIM, own, "key") != field(policy.DKIM, texts[0], "key"):
-		i.add(r, "MR219", Warning, fmt.Sprintf("the DKIM key %q is not the one that is published", k.Name),
-			"%s signs with %s, and at %s stands %s: receivers take the signatures as broken. %s", r.Addr(), field(policy.DKIM, own, "key"), short, field(policy.DKIM, texts[0], "key"), how)
 	}
 }
 
