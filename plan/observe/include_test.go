@@ -79,7 +79,7 @@ func TestIncludesSilent(t *testing.T) {
 	z := zone(t, "zone.contoso", "contoso.com", ours.Addr())
 	record := block(t, "record.spf", attrs{"zone": text("zone.contoso"), "name": text("news"), "type": text("TXT"), "values": cty.ListVal([]cty.Value{text("v=spf1 include:a.example include:b.example -all")})})
 	cfg := schema.NewConfig([]schema.Block{z, record}, nil)
-	c := New(Options{Resolvers: []string{world.Addr()}, Clock: clock, Timeout: 20 * time.Millisecond})
+	c := New(Options{Resolvers: []string{world.Addr()}, Clock: clock, Timeout: 200 * time.Millisecond})
 	p, err := plan.Make(cfg, nil, c.Observe(t.Context(), cfg, nil), now)
 	if err != nil {
 		t.Fatal(err)

@@ -184,15 +184,15 @@ func TestFaults(t *testing.T) {
 		{"REFUSED", "contoso.com", udp(dnstest.Fault{Code: 5}), "it does not serve contoso.com"},
 		{"another zone", "fabrikam.com", nil, "it does not serve fabrikam.com"},
 		{"lame", "contoso.com", udp(dnstest.Fault{NotAuth: true}), "not authoritative for contoso.com"},
-		{"silent", "contoso.com", udp(dnstest.Fault{Silent: true}), "no answer after 2 tries of 30ms each"},
+		{"silent", "contoso.com", udp(dnstest.Fault{Silent: true}), "no answer after 2 tries of 300ms each"},
 		{"truncated, and TCP silent", "contoso.com", func(r dnstest.Request) dnstest.Fault {
 			return dnstest.Fault{Truncate: true, Silent: r.Network == "tcp"}
-		}, "no answer after 2 tries of 30ms each"},
+		}, "no answer after 2 tries of 300ms each"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serve(t, dnstest.Options{Zones: map[string]string{"contoso.com": contoso}, Fault: tt.fault})
 			z := zone(t, "zone.it", tt.zone, s.Addr())
-			c := New(Options{Clock: clock, Timeout: 30 * time.Millisecond, Retries: 1})
+			c := New(Options{Clock: clock, Timeout: 300 * time.Millisecond, Retries: 1})
 			if tt.err == "" {
 				c = New(Options{Clock: clock})
 			}

@@ -166,7 +166,7 @@ func TestOutside(t *testing.T) {
 		block(t, "expect.inside", attrs{"zone": text("zone.inside"), "type": text("A"), "values": list("192.0.2.1")}),
 		expect(t, "www", "www", "A", "192.0.2.80"), expect(t, "gone", "gone", "TXT", "x"),
 	}, nil)
-	c := w.client(Options{Timeout: 50 * time.Millisecond, Retries: -1}, text53, silent53)
+	c := w.client(Options{Timeout: 500 * time.Millisecond, Retries: -1}, text53, silent53)
 	seen := c.Observe(t.Context(), cfg, nil)
 	want := []string{
 		`contoso.com. MX: resolver 198.51.100.53:53 says "10 old.contoso.com." (TTL 1734)`,
