@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -16,10 +17,10 @@ import (
 func TestPostgresScripts(t *testing.T) {
 	db := daemon.NewPostgres(t)
 	params := scripts("testdata/postgres")
-	world, n := params.Setup, 0
+	world := params.Setup
+	var n atomic.Int64
 	params.Setup = func(e *testscript.Env) error {
-		n++
-		own := fmt.Sprintf("&search_path=script%d", n)
+		own := fmt.Sprintf("&search_path=script%d", n.Add(1))
 		e.Setenv("PG", db.URL("postgres", "", "postgres")+own)
 		e.Setenv("PG_SECRET", db.Super()+own)
 		e.Setenv("PGPASSWORD", db.Password)
