@@ -18,8 +18,11 @@ func (i *inspection) dmarc() {
 		}
 		name := rr.Full(r.Name, zone.Name)
 		is, will := i.is(r.Zone, name, "TXT"), i.will(r.Zone, name, "TXT")
+		if is.Open || rr.Equal(is.Set, will.Set) {
+			continue
+		}
 		next := i.policies(policy.DMARC, will)
-		if is.Open || len(next) != 1 || field(policy.DMARC, next[0], "p") != "reject" || field(policy.DMARC, next[0], "pct") != "100" {
+		if len(next) != 1 || field(policy.DMARC, next[0], "p") != "reject" || field(policy.DMARC, next[0], "pct") != "100" {
 			continue
 		}
 		domain := strings.TrimSuffix(strings.TrimPrefix(name, "_dmarc."), ".")
